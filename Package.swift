@@ -1,0 +1,93 @@
+// swift-tools-version: 6.1
+// SPDX-License-Identifier: Apache-2.0
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
+let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+func swiftTarget(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
+}
+
+func swiftTests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+}
+
+let package = Package(
+    name: "tidegate",
+    platforms: [.macOS(.v15)],
+    products: [.executable(name: "tidegate", targets: ["tidegate"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        .executableTarget(name: "tidegate", dependencies: ["Commands"], swiftSettings: settings),
+        swiftTarget(
+            "Commands",
+            [
+                "Automation", "ControlServer", "ControlAPI", "GRPCWire", "ProxyConfig", "ProxyCore", "ProxyModel",
+                "ProxyProtocols", "Routing", "Telemetry", "XrayProtos", argumentParser, lifecycle, log, nioCore, nioPosix,
+                protobuf,
+            ]),
+        swiftTarget("Automation", ["LuaRuntime", "ControlAPI", "Telemetry", "ProxyModel", "XrayProtos", grdb, protobuf]),
+        swiftTarget("ControlServer", ["ControlAPI", "GRPCWire", "ProxyModel", "XrayProtos", protobuf, nioCore, nioPosix]),
+        swiftTarget(
+            "ProxyProtocols",
+            ["ProxyCore", "Routing", "Telemetry", "ProxyModel", "XrayProtos", crypto, protobuf, nioCore, nioPosix]),
+        swiftTarget(
+            "ProxyCore",
+            ["ControlAPI", "ProxyModel", "Routing", "Telemetry", "XrayProtos", protobuf, nioCore, nioPosix]),
+        swiftTarget("Routing", ["ProxyModel", "Telemetry", "XrayProtos", protobuf]),
+        swiftTarget("ControlAPI", ["GRPCWire", "ProxyModel", "XrayProtos", protobuf, nioCore]),
+        swiftTarget("ProxyConfig", ["ProxyModel", "XrayProtos", protobuf, crypto]),
+        swiftTarget("Telemetry", ["ProxyModel"]),
+        swiftTarget("XrayProtos", [protobuf], exclude: ["Protos"]),
+        swiftTarget("GRPCWire", ["CNGHTTP2", nioCore, nioPosix, collections]),
+        swiftTarget("LuaRuntime", ["CLua"]),
+        swiftTarget("ProxyModel", []),
+        .target(name: "CLua", linkerSettings: [.linkedLibrary("lua5.4")]),
+        .target(name: "CNGHTTP2", linkerSettings: [.linkedLibrary("nghttp2"), .linkedLibrary("z")]),
+
+        swiftTests("AutomationTests", ["Automation"]),
+        swiftTests("CommandsTests", ["Commands", "GRPCWire", "ControlAPI", "XrayProtos", nioCore, nioPosix, protobuf]),
+        swiftTests("ControlAPITests", ["ControlAPI", "GRPCWire", "XrayProtos", protobuf, nioCore]),
+        swiftTests("ControlServerTests", ["ControlServer", "ControlAPI", "GRPCWire", "XrayProtos", protobuf, nioCore, nioPosix]),
+        swiftTests("GRPCWireTests", ["GRPCWire", nioCore, nioPosix, nioEmbedded]),
+        swiftTests("LuaRuntimeTests", ["LuaRuntime"]),
+        swiftTests("ProxyConfigTests", ["ProxyConfig", "ProxyModel", "XrayProtos", protobuf]),
+        swiftTests(
+            "ProxyCoreTests",
+            ["ProxyCore", "ControlAPI", "Routing", "Telemetry", "ProxyModel", "XrayProtos", protobuf, nioCore, nioPosix, nioEmbedded]),
+        swiftTests(
+            "ProxyProtocolsTests",
+            [
+                "ProxyProtocols", "ProxyCore", "ControlAPI", "Routing", "Telemetry", "ProxyModel", "XrayProtos", protobuf,
+                nioCore, nioPosix, nioEmbedded,
+            ]),
+        swiftTests("RoutingTests", ["Routing", "ProxyModel", "Telemetry", "XrayProtos", protobuf]),
+        swiftTests("TelemetryTests", ["Telemetry", "ProxyModel"]),
+        swiftTests("XrayProtosTests", ["XrayProtos", protobuf]),
+    ]
+)
