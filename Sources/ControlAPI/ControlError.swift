@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Why an operation of the control plane was refused. The message is what every face shows: gRPC status, Lua error, CLI line.
+package struct ControlError: Error, Sendable, Equatable, CustomStringConvertible {
+    package struct Code: Sendable, Hashable {
+        private enum Value { case unknown, notFound, unimplemented, unavailable }
+        private let value: Value
+
+        /// The change or query is not possible; Xray answers everything of this kind with gRPC's UNKNOWN.
+        package static let unknown = Code(value: .unknown)
+        /// A statistic that does not exist.
+        package static let notFound = Code(value: .notFound)
+        /// This core does not have what is asked for.
+        package static let unimplemented = Code(value: .unimplemented)
+        /// The core is shutting down.
+        package static let unavailable = Code(value: .unavailable)
+    }
+
+    package var code: Code
+    package var message: String
+
+    package init(code: Code = .unknown, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    /// This error as the cause of a wider one, joined as Xray joins them: `context > cause`.
+    package func within(_ context: String) -> ControlError {
+        ControlError(code: code, "\(context) > \(message)")
+    }
+
+    package var description: String { message }
+}
+
+/// Who asked for an operation, for the log and for events.
+package enum ControlCaller: Sendable, Equatable, CustomStringConvertible {
+    case api(peer: String)
+    case script(name: String)
+    case console
+
+    package var description: String {
+        switch self {
+        case .api(let peer): "api \(peer)"
+        case .script(let name): "script \(name)"
+        case .console: "console"
+        }
+    }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+package import ProxyModel
+package import XrayProtos
+
+/// The only way to query or change the core from outside it: one operation for each call of the API.
+///
+/// gRPC, Lua, the command line and the REPL are faces of it, so validation, messages and events are the same for all.
+/// Operations that are not `async` return at once, take no lock for longer than a dictionary look-up, and may be called on
+/// an event loop. The `async` ones may wait (for a listener to bind, for a walk over all counters) and must not be.
+/// All throw ``ControlError``; a failed operation leaves the core as it was.
+package protocol ControlPlane: AnyObject, Sendable {
+    // HandlerService
+    func addInbound(
+        _ request: Xray_App_Proxyman_Command_AddInboundRequest, by caller: ControlCaller
+    ) async throws -> Xray_App_Proxyman_Command_AddInboundResponse
+    func removeInbound(
+        _ request: Xray_App_Proxyman_Command_RemoveInboundRequest, by caller: ControlCaller
+    ) async throws -> Xray_App_Proxyman_Command_RemoveInboundResponse
+    func alterInbound(
+        _ request: Xray_App_Proxyman_Command_AlterInboundRequest, by caller: ControlCaller
+    ) throws -> Xray_App_Proxyman_Command_AlterInboundResponse
+    func listInbounds(
+        _ request: Xray_App_Proxyman_Command_ListInboundsRequest
+    ) async throws -> Xray_App_Proxyman_Command_ListInboundsResponse
+    func getInboundUsers(
+        _ request: Xray_App_Proxyman_Command_GetInboundUserRequest
+    ) async throws -> Xray_App_Proxyman_Command_GetInboundUserResponse
+    func getInboundUsersCount(
+        _ request: Xray_App_Proxyman_Command_GetInboundUserRequest
+    ) throws -> Xray_App_Proxyman_Command_GetInboundUsersCountResponse
+    func addOutbound(
+        _ request: Xray_App_Proxyman_Command_AddOutboundRequest, by caller: ControlCaller
+    ) throws -> Xray_App_Proxyman_Command_AddOutboundResponse
+    func removeOutbound(
+        _ request: Xray_App_Proxyman_Command_RemoveOutboundRequest, by caller: ControlCaller
+    ) throws -> Xray_App_Proxyman_Command_RemoveOutboundResponse
+    func alterOutbound(
+        _ request: Xray_App_Proxyman_Command_AlterOutboundRequest, by caller: ControlCaller
+    ) throws -> Xray_App_Proxyman_Command_AlterOutboundResponse
+    func listOutbounds(
+        _ request: Xray_App_Proxyman_Command_ListOutboundsRequest
+    ) async throws -> Xray_App_Proxyman_Command_ListOutboundsResponse
+
+    // RoutingService
+    func subscribeRoutingStats(
+        _ request: Xray_App_Router_Command_SubscribeRoutingStatsRequest
+    ) throws -> AsyncThrowingStream<Xray_App_Router_Command_RoutingContext, any Error>
+    func testRoute(
+        _ request: Xray_App_Router_Command_TestRouteRequest
+    ) async throws -> Xray_App_Router_Command_RoutingContext
+    func getBalancerInfo(
+        _ request: Xray_App_Router_Command_GetBalancerInfoRequest
+    ) throws -> Xray_App_Router_Command_GetBalancerInfoResponse
+    func overrideBalancerTarget(
+        _ request: Xray_App_Router_Command_OverrideBalancerTargetRequest, by caller: ControlCaller
+    ) throws -> Xray_App_Router_Command_OverrideBalancerTargetResponse
+    func addRule(
+        _ request: Xray_App_Router_Command_AddRuleRequest, by caller: ControlCaller
+    ) async throws -> Xray_App_Router_Command_AddRuleResponse
+    func removeRule(
+        _ request: Xray_App_Router_Command_RemoveRuleRequest, by caller: ControlCaller
+    ) throws -> Xray_App_Router_Command_RemoveRuleResponse
+    func listRule(
+        _ request: Xray_App_Router_Command_ListRuleRequest
+    ) throws -> Xray_App_Router_Command_ListRuleResponse
+
+    // StatsService
+    func getStats(
+        _ request: Xray_App_Stats_Command_GetStatsRequest
+    ) throws -> Xray_App_Stats_Command_GetStatsResponse
+    func getStatsOnline(
+        _ request: Xray_App_Stats_Command_GetStatsRequest
+    ) throws -> Xray_App_Stats_Command_GetStatsResponse
+    func queryStats(
+        _ request: Xray_App_Stats_Command_QueryStatsRequest
+    ) async throws -> Xray_App_Stats_Command_QueryStatsResponse
+    func getSysStats(
+        _ request: Xray_App_Stats_Command_SysStatsRequest
+    ) throws -> Xray_App_Stats_Command_SysStatsResponse
+    func getStatsOnlineIPList(
+        _ request: Xray_App_Stats_Command_GetStatsRequest
+    ) throws -> Xray_App_Stats_Command_GetStatsOnlineIpListResponse
+    func getAllOnlineUsers(
+        _ request: Xray_App_Stats_Command_GetAllOnlineUsersRequest
+    ) async throws -> Xray_App_Stats_Command_GetAllOnlineUsersResponse
+    func getUsersStats(
+        _ request: Xray_App_Stats_Command_GetUsersStatsRequest
+    ) async throws -> Xray_App_Stats_Command_GetUsersStatsResponse
+
+    // LoggerService
+    func restartLogger(
+        _ request: Xray_App_Log_Command_RestartLoggerRequest, by caller: ControlCaller
+    ) async throws -> Xray_App_Log_Command_RestartLoggerResponse
+
+    // ObservatoryService
+    func getOutboundStatus(
+        _ request: Xray_Core_App_Observatory_Command_GetOutboundStatusRequest
+    ) throws -> Xray_Core_App_Observatory_Command_GetOutboundStatusResponse
+
+    /// The value of one counter without a message around it, or nil; for callers that ask in a loop (some 100 ns).
+    func counterValue(named name: String) -> Int64?
+    /// Ends the live flows that `selector` names, and tells how many there were.
+    func closeFlows(_ selector: FlowSelector, by caller: ControlCaller) async -> Int
+    /// The live flows that `selector` names.
+    func flows(_ selector: FlowSelector) async -> [FlowReport]
+    /// Writes one line to the core's error log.
+    func writeLog(_ level: LogLevel, _ message: String)
+    /// Events from now on; a reader that falls more than `buffer` events behind loses the oldest ones and is told how many.
+    func events(buffer: Int) -> AsyncStream<EventDelivery>
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A change inside the core, as scripts, streaming calls and the log see it.
+package struct CoreEvent: Sendable, Equatable {
+    /// Position in the order of all events of this process, from 1, without gaps.
+    package var sequence: UInt64
+    package var kind: Kind
+
+    package init(sequence: UInt64, kind: Kind) {
+        self.sequence = sequence
+        self.kind = kind
+    }
+
+    package enum Kind: Sendable, Equatable {
+        case inboundAdded(tag: String)
+        case inboundRemoved(tag: String)
+        case outboundAdded(tag: String)
+        case outboundRemoved(tag: String)
+        case userAdded(inbound: String, email: String)
+        case userRemoved(inbound: String, email: String)
+        case userOnline(email: String, source: IPAddress)
+        case userOffline(email: String, source: IPAddress)
+        case rulesChanged
+        case balancerChanged(tag: String, target: String)
+        case flowOpened(FlowSummary)
+        case flowClosed(FlowSummary, uplink: Int64, downlink: Int64)
+        case loggerRestarted
+    }
+}
+
+/// What a live or ended flow was: who, from where, through which inbound and outbound, to where.
+package struct FlowSummary: Sendable, Equatable {
+    package var id: UInt64
+    package var inbound: String
+    package var outbound: String
+    package var email: String
+    package var source: Endpoint
+    package var target: Destination
+
+    package init(
+        id: UInt64, inbound: String, outbound: String, email: String, source: Endpoint, target: Destination
+    ) {
+        self.id = id
+        self.inbound = inbound
+        self.outbound = outbound
+        self.email = email
+        self.source = source
+        self.target = target
+    }
+}
