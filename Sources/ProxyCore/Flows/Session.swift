@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+package import ProxyModel
+
+/// What is known of a connection or of a source's datagrams when it is routed.
+package struct Session: Sendable {
+    /// The number in the log lines of this session.
+    package var logID: UInt32
+    package var inboundTag: String
+    /// The inbound's protocol serves remote users; see ``InboundProtocol/servesRemoteUsers``.
+    package var fromRemoteUser: Bool
+    package var source: Endpoint
+    package var local: Endpoint
+    package var user: ProxyUser?
+    /// The level whose policy applies.
+    package var level: UInt32
+    package var target: Destination
+    package var vlessRoute: UInt16 = 0
+
+    package init(
+        logID: UInt32, inboundTag: String, fromRemoteUser: Bool, source: Endpoint, local: Endpoint,
+        user: ProxyUser?, level: UInt32, target: Destination
+    ) {
+        self.logID = logID
+        self.inboundTag = inboundTag
+        self.fromRemoteUser = fromRemoteUser
+        self.source = source
+        self.local = local
+        self.user = user
+        self.level = level
+        self.target = target
+    }
+
+    package var routingContext: RoutingContext {
+        var context = RoutingContext()
+        context.inboundTag = inboundTag
+        context.network = target.network
+        context.sourceIPs = [source.ip]
+        context.sourcePort = source.port
+        context.localIPs = [local.ip]
+        context.localPort = local.port
+        context.targetPort = target.port
+        switch target.address {
+        case .ip(let ip): context.targetIPs = [ip]
+        case .domain(let name): context.targetDomain = name
+        }
+        context.user = user?.email ?? ""
+        context.vlessRoute = vlessRoute
+        return context
+    }
+}

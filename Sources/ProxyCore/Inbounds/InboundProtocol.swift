@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+package import ProxyModel
+
+/// A freshly accepted connection, as a protocol sees it.
+package struct AcceptedConnection {
+    package var source: Endpoint
+    package var local: Endpoint
+
+    package init(source: Endpoint, local: Endpoint) {
+        self.source = source
+        self.local = local
+    }
+}
+
+/// What an inbound speaks. One object serves all connections of one inbound, from all event loops.
+package protocol InboundProtocol: AnyObject, Sendable {
+    /// The name in the configuration (`vless`).
+    var name: String { get }
+    /// TCP: connections are accepted; UDP: datagrams are, and `packetTarget` answers for them.
+    var networks: Set<Network> { get }
+    /// True for protocols that serve remote users: `freedom` then keeps them from private addresses unless told otherwise.
+    var servesRemoteUsers: Bool { get }
+    /// The level whose handshake time-out applies, and the level of users that have none.
+    var userLevel: UInt32 { get }
+    /// The user table, or nil where the API cannot change users.
+    var users: (any UserManaging)? { get }
+    func accept(_ connection: AcceptedConnection) -> any StreamHandshake
+    /// Where a datagram that arrived on the inbound's own UDP port goes; nil = drop it.
+    func packetTarget(local: Endpoint) -> Destination?
+}
+
+extension InboundProtocol {
+    package var users: (any UserManaging)? { nil }
+    package var servesRemoteUsers: Bool { false }
+    package func packetTarget(local: Endpoint) -> Destination? { nil }
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+package import ControlAPI
+package import XrayProtos
+
+/// An inbound whose users the API may change. Every call takes effect for the next connection; live flows are not touched.
+/// All calls may come from any thread and are O(1), except `all`.
+package protocol UserManaging: AnyObject, Sendable {
+    /// Adds a user; throws when the account does not fit the protocol or the e-mail is taken.
+    func add(_ user: Xray_Common_Protocol_User) throws(ControlError)
+    func remove(email: String) throws(ControlError)
+    func user(email: String) -> ProxyUser?
+    /// The users that have an e-mail, in no order.
+    func all() -> [ProxyUser]
+    var count: Int { get }
+}
