@@ -66,7 +66,7 @@ let package = Package(
         swiftTarget("XrayProtos", [protobuf], exclude: ["Protos"]),
         swiftTarget("GRPCWire", ["CNGHTTP2", nioCore, nioPosix, collections]),
         swiftTarget("LuaRuntime", ["CLua"]),
-        swiftTarget("ProxyModel", []),
+        swiftTarget("ProxyModel", [crypto]),
         .target(name: "CLua", linkerSettings: [.linkedLibrary("lua5.4")]),
         .target(name: "CNGHTTP2", linkerSettings: [.linkedLibrary("nghttp2"), .linkedLibrary("z")]),
 
