@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+import Synchronization
+
+/// A named 64-bit counter; every operation is one atomic instruction and may be called from any thread.
+package final class Counter: NamedEntry {
+    package let name: String
+    let nameHash: UInt64
+    /// The counter that was made before this one under the same stem (see ``NameIndex``).
+    let sibling: Counter?
+    /// Which suffix of the index this counter's name ends with.
+    let suffix: UInt8
+    private let count = Atomic<Int64>(0)
+
+    init(name: String, nameHash: UInt64, suffix: UInt8, sibling: Counter?) {
+        self.name = name
+        self.nameHash = nameHash
+        self.suffix = suffix
+        self.sibling = sibling
+    }
+
+    /// A counter that stands in no registry.
+    package convenience init(name: String) {
+        self.init(name: name, nameHash: 0, suffix: 0, sibling: nil)
+    }
+
+    package func add(_ amount: Int) {
+        count.wrappingAdd(Int64(amount), ordering: .relaxed)
+    }
+
+    package var value: Int64 { count.load(ordering: .relaxed) }
+
+    /// Sets the counter to zero and returns what it held; no addition is lost in between.
+    package func reset() -> Int64 { count.exchange(0, ordering: .relaxed) }
+}
+
+/// What a counter held when it was read.
+package struct CounterReading: Sendable, Equatable {
+    package var name: String
+    package var value: Int64
+
+    package init(name: String, value: Int64) {
+        self.name = name
+        self.value = value
+    }
+}
