@@ -30,6 +30,8 @@ package struct StreamRequest {
     package var responseHeader: ByteBuffer?
     /// Turns wire bytes into payload and back; nil where the payload is sent as it is.
     package var codec: (any StreamCodec)?
+    /// Sent to the client, in place of anything else, when the target cannot be reached; nil = the connection just closes.
+    package var unreachableReply: ByteBuffer?
     /// Two bytes of a VLESS id that rules may test; 0 = none.
     package var vlessRoute: UInt16 = 0
 
@@ -51,6 +53,8 @@ package struct PacketRequest {
     package var user: ProxyUser?
     package var responseHeader: ByteBuffer?
     package var codec: any PacketStreamCodec
+    /// Two bytes of a VLESS id that rules may test; 0 = none.
+    package var vlessRoute: UInt16 = 0
 
     package init(
         target: Destination, user: ProxyUser?, responseHeader: ByteBuffer? = nil, codec: any PacketStreamCodec
