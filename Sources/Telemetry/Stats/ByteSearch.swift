@@ -43,22 +43,27 @@ struct ByteSearch {
 
     /// The first offset not below `start` at which the needle lies.
     func firstMatch(in text: UnsafeRawBufferPointer, from start: Int) -> Int? {
-        typealias Lanes = SIMD32<UInt8>
         let last = text.count - needle.count
         guard start <= last, let base = text.baseAddress else { return nil }
-        let firstByte = Lanes(repeating: needle[first])
-        let secondByte = Lanes(repeating: needle[second])
-        let blocks = last + 1 - Lanes.scalarCount
+        let left = base + first
+        let right = base + second
+        let firstByte = UInt64(needle[first]) &* Self.ones
+        let secondByte = UInt64(needle[second]) &* Self.ones
         var position = start
-        while position <= blocks {
-            let left = (base + position + first).loadUnaligned(as: Lanes.self)
-            let right = (base + position + second).loadUnaligned(as: Lanes.self)
-            // A lane is zero where both bytes are in place.
-            let difference = unsafeBitCast((left ^ firstByte) | (right ^ secondByte), to: SIMD4<UInt64>.self)
-            if Self.hasZeroByte(difference) {
-                for offset in 0..<Lanes.scalarCount where isMatch(base + position + offset) { return position + offset }
+        while position <= last &- 31 {
+            var marks: UInt64 = 0
+            for word in 0..<4 {
+                let offset = position &+ word &* 8
+                let difference =
+                    (left.loadUnaligned(fromByteOffset: offset, as: UInt64.self) ^ firstByte)
+                    | (right.loadUnaligned(fromByteOffset: offset, as: UInt64.self) ^ secondByte)
+                // The top bit of each zero byte, where both bytes are in place; sometimes of a byte above one, too.
+                marks |= (difference &- Self.ones) & ~difference & Self.tops
             }
-            position += Lanes.scalarCount
+            if marks != 0 {
+                for offset in 0..<32 where isMatch(base + position + offset) { return position + offset }
+            }
+            position = position &+ 32
         }
         while position <= last {
             if isMatch(base + position) { return position }
@@ -67,11 +72,8 @@ struct ByteSearch {
         return nil
     }
 
-    /// May also hold, rarely, for a byte 1 above a zero byte: only a reason to look closer.
-    private static func hasZeroByte(_ words: SIMD4<UInt64>) -> Bool {
-        let low = (words &- SIMD4(repeating: 0x0101_0101_0101_0101)) & ~words & SIMD4(repeating: 0x8080_8080_8080_8080)
-        return low[0] | low[1] | low[2] | low[3] != 0
-    }
+    private static let ones: UInt64 = 0x0101_0101_0101_0101
+    private static let tops: UInt64 = 0x8080_8080_8080_8080
 
     private func isMatch(_ place: UnsafeRawPointer) -> Bool {
         guard place.load(fromByteOffset: first, as: UInt8.self) == needle[first],
