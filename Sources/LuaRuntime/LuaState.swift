@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLua
+
+/// A sandboxed Lua 5.4 state: base, table, string, math, utf8, coroutine, the clock part of os, and what the host
+/// registers.
+///
+/// A state belongs to one thread at a time; nothing here but the stop flag may be used from another. Scripts cannot
+/// catch a stop (instruction limit, deadline, stop flag).
+package final class LuaState {
+    package let limits: LuaLimits
+    /// Stops whatever runs, from any thread, and everything after it until the flag is cleared.
+    package let stopFlag: LuaStopFlag
+    let releases = ReleaseQueue()
+
+    /// The main coroutine, nil once closed.
+    private(set) var main: OpaquePointer?
+    private let onPrint: (String) -> Void
+    private var closesWhenIdle = false
+
+    /// What the state's closures and objects point to; kept until it is closed.
+    var functions: [HostFunction] = []
+    var types: [AnyObject] = []
+    var apiTables: [String: Int32] = [:]
+
+    /// The last error that a host function threw, to be known again when it comes out of Lua as a string.
+    var lastHostError: (message: String, error: any Error)?
+    /// What the host function that just asked to wait gave to the driver.
+    var pendingOperation: (any Sendable)?
+    /// The first push that failed in the host function that runs.
+    var pushFailure: LuaError?
+
+    /// - Parameters:
+    ///   - print: Receives each line that a script prints, on the state's thread.
+    ///   - modules: Source of the module that `require` names (letters, digits, `_`, `-` and single `.` or `/` between
+    ///     them), or nil when there is none. Without it scripts have no `require`.
+    package init(
+        limits: LuaLimits = LuaLimits(), stopFlag: LuaStopFlag = LuaStopFlag(),
+        print: @escaping (String) -> Void = { _ in }, modules: ((String) throws -> [UInt8]?)? = nil
+    ) throws(LuaError) {
+        self.limits = limits
+        self.stopFlag = stopFlag
+        onPrint = print
+        var callbacks = cl_callbacks()
+        callbacks.context = Unmanaged.passUnretained(self).toOpaque()
+        callbacks.invoke = invokeHostFunction
+        callbacks.release = { object in
+            if let object { Unmanaged<AnyObject>.fromOpaque(object).release() }
+        }
+        callbacks.print = { context, line, length in
+            guard let context else { return }
+            let bytes = UnsafeRawBufferPointer(start: line, count: line == nil ? 0 : length)
+            let state = Unmanaged<LuaState>.fromOpaque(context).takeUnretainedValue()
+            state.onPrint(String(decoding: bytes, as: UTF8.self))
+        }
+        guard let main = cl_open(&callbacks, limits.memory ?? 0, stopFlag.pointer) else {
+            throw LuaError(.memory, "no memory for a Lua state")
+        }
+        self.main = main
+        if let modules { installRequire(modules) }
+    }
+
+    deinit { closeNow() }
+
+    /// Frees everything. Objects are released, functions and coroutines become useless. Within a host function the
+    /// state is stopped first and closed when the script has returned.
+    package func close() {
+        guard let main else { return }
+        if cl_is_running(main) != 0 {
+            closesWhenIdle = true
+            stopFlag.stop()
+        } else {
+            closeNow()
+        }
+    }
+
+    package var isClosed: Bool { main == nil || closesWhenIdle }
+
+    private func closeNow() {
+        guard let main else { return }
+        self.main = nil
+        cl_close(main)
+        functions = []
+        types = []
+        apiTables = [:]
+        lastHostError = nil
+        pendingOperation = nil
+    }
+
+    // MARK: what it uses
+
+    /// Bytes of Lua memory now, garbage included.
+    package var usedMemory: Int { main.map { cl_used($0) } ?? 0 }
+    /// The most that it has been since the state was made or `resetPeakMemory`.
+    package var peakMemory: Int { main.map { cl_peak($0) } ?? 0 }
+    package func resetPeakMemory() { if let main { cl_reset_peak(main) } }
+    /// Instructions of the current or last run.
+    package var instructionsUsed: UInt64 { main.map { cl_instructions($0) } ?? 0 }
+    package func collectGarbage() { if let main { cl_collect(main) } }
+
+    // MARK: entering Lua
+
+    /// The stack to work on: that of the coroutine that runs, or the main one.
+    func stack() throws(LuaError) -> LuaStack {
+        guard let main, let current = cl_current(main) else { throw .closed }
+        for reference in releases.take() { cl_unref(main, reference) }
+        guard lua_checkstack(current, 16) != 0 else { throw LuaError("Lua's stack is full") }
+        return LuaStack(l: current)
+    }
+
+    /// Starts a run, unless this is a call from within one, which shares its limits.
+    func begin(instructionsUsed: UInt64 = 0, flag: LuaStopFlag? = nil) {
+        guard let main, cl_is_running(main) == 0 else { return }
+        lastHostError = nil
+        let deadline = limits.burst.map { cl_now() &+ $0.nanoseconds } ?? 0
+        cl_begin(main, instructionsUsed, limits.instructions ?? 0, deadline, flag?.pointer)
+    }
+
+    /// To be called after each entry.
+    func end() {
+        guard closesWhenIdle, let main, cl_is_running(main) == 0 else { return }
+        closeNow()
+    }
+
+    /// Takes the error value off the stack.
+    func takeError(status: Int32, on stack: LuaStack) -> LuaError {
+        let l = stack.l
+        var error = LuaError(.runtime, "")
+        error.traceback = cl_error_traceback(l).map { String(cString: $0) } ?? ""
+        error.chunk = cl_error_chunk(l).map { String(cString: $0) }
+        error.line = error.chunk == nil ? nil : Int(cl_error_line(l))
+        if stopError(on: l, into: &error) {
+            stack.pop()
+            return error
+        }
+        switch status {
+        case LUA_ERRMEM:
+            error.kind = .memory
+            error.message = "not enough memory"
+            error.traceback = ""
+            stack.pop()
+        case LUA_ERRSYNTAX:
+            error.message = String(decoding: stack.bytes(at: -1), as: UTF8.self)
+            // No further line completes a quoted string.
+            let isQuote = error.message.hasSuffix("unfinished string near <eof>")
+            error.kind = .syntax(incomplete: error.message.hasSuffix("<eof>") && !isQuote)
+            error.traceback = ""
+            (error.chunk, error.line) = position(in: error.message)
+            stack.pop()
+        default:
+            error.message = takeMessage(on: stack)
+            if stopError(on: l, into: &error) { return error }
+            if error.message == "not enough memory" { error.kind = .memory }
+            if let last = lastHostError, error.message.hasSuffix(last.message) {
+                error.kind = .host
+                error.cause = last.error
+            }
+        }
+        return error
+    }
+
+    private func stopError(on l: OpaquePointer, into error: inout LuaError) -> Bool {
+        switch cl_stop_reason(l) {
+        case Int32(CL_STOP_NONE.rawValue): return false
+        case Int32(CL_STOP_INSTRUCTIONS.rawValue): error.kind = .instructionLimit
+        case Int32(CL_STOP_DEADLINE.rawValue): error.kind = .deadline
+        default: error.kind = .killed
+        }
+        error.message = cl_stop_message(l).map { String(cString: $0) } ?? "stopped"
+        return true
+    }
+
+    /// The error value as text. A `__tostring` of the script runs within the limits of the run.
+    private func takeMessage(on stack: LuaStack) -> String {
+        let l = stack.l
+        defer { stack.pop() }
+        switch lua_type(l, -1) {
+        case LUA_TSTRING, LUA_TNUMBER: return String(decoding: stack.bytes(at: -1), as: UTF8.self)
+        case LUA_TNIL: return "nil"
+        default:
+            let fallback = "(error object is a \(stack.typeName(at: -1)) value)"
+            guard lua_checkstack(l, 8) != 0, luaL_getmetafield(l, -1, "__tostring") != LUA_TNIL else { return fallback }
+            stack.pop()
+            guard cl_tostring(l) == LUA_OK else { return fallback }
+            return String(decoding: stack.bytes(at: -1), as: UTF8.self)
+        }
+    }
+
+    /// `quota.lua:12: message` → quota.lua, 12.
+    private func position(in message: String) -> (String?, Int?) {
+        let parts = message.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count == 3, let line = Int(parts[1]) else { return (nil, nil) }
+        return (String(parts[0]), line)
+    }
+}
+
+extension Duration {
+    /// Whole nanoseconds, at least 1, at most what fits.
+    var nanoseconds: UInt64 {
+        let (seconds, attoseconds) = components
+        guard seconds >= 0, attoseconds >= 0 else { return 1 }
+        let (product, overflow) = UInt64(seconds).multipliedReportingOverflow(by: 1_000_000_000)
+        return overflow ? UInt64.max / 2 : max(1, min(UInt64.max / 2, product) + UInt64(attoseconds / 1_000_000_000))
+    }
+}
