@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import SwiftProtobuf
+import XrayProtos
+
+/// A user as the API sends it.
+func user(
+    _ email: String, level: UInt32 = 0, _ account: (any SwiftProtobuf.Message)? = nil
+) -> Xray_Common_Protocol_User {
+    var user = Xray_Common_Protocol_User()
+    user.email = email
+    user.level = level
+    if let account, let typed = try? TypedMessages.pack(account) { user.account = typed }
+    return user
+}
+
+func vlessAccount(_ id: String, flow: String = "") -> Xray_Proxy_Vless_Account {
+    var account = Xray_Proxy_Vless_Account()
+    account.id = id
+    account.flow = flow
+    return account
+}
+
+/// Something of any type, as `proxy_settings` and accounts carry it.
+func typed(_ type: String, _ value: [UInt8] = []) -> Xray_Common_Serial_TypedMessage {
+    var message = Xray_Common_Serial_TypedMessage()
+    message.type = type
+    message.value = Data(value)
+    return message
+}
