@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+package import NIOCore
+package import ProxyCore
+package import ProxyModel
+
+/// Constants of VLESS version 0.
+package enum VLESS {
+    package static let visionFlow = "xtls-rprx-vision"
+
+    package enum Command: UInt8, Sendable {
+        case tcp = 1
+        case udp = 2
+        case mux = 3
+        case reverse = 4
+    }
+
+    /// Version 0 and no addons: what a server sends in front of its first bytes.
+    package static let responseHeader = ByteBuffer(bytes: [0, 0])
+}
+
+/// Datagrams of VLESS command 2 and of no address: a big-endian 16-bit length and the data, all for one target.
+package final class LengthPacketCodec: PacketStreamCodec {
+    package init() {}
+
+    /// Empty datagrams are skipped.
+    package func decode(_ buffer: inout ByteBuffer, defaultTarget: Destination) throws -> Packet? {
+        while let length = buffer.getInteger(at: buffer.readerIndex, as: UInt16.self) {
+            guard buffer.readableBytes >= 2 + Int(length) else { return nil }
+            buffer.moveReaderIndex(forwardBy: 2)
+            guard length > 0, let payload = buffer.readSlice(length: Int(length)) else { continue }
+            return Packet(payload: payload, peer: defaultTarget)
+        }
+        return nil
+    }
+
+    package func encode(_ packet: Packet, allocator: ByteBufferAllocator) -> ByteBuffer? {
+        let length = packet.payload.readableBytes
+        guard length > 0, let head = UInt16(exactly: length) else { return nil }
+        var frame = allocator.buffer(capacity: 2 + length)
+        frame.writeInteger(head)
+        frame.writeImmutableBuffer(packet.payload)
+        return frame
+    }
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+package import NIOCore
+package import ProxyCore
+import ProxyModel
+import SwiftProtobuf
+import XrayProtos
+
+/// Reads a VLESS request header (version 0, no encryption) in any number of pieces.
+///
+/// A connection is refused at the first byte that cannot belong to a known user's request, without an answer.
+package struct VLESSHandshake: StreamHandshake {
+    private let users: VLESSUsers
+
+    package init(users: VLESSUsers) {
+        self.users = users
+    }
+
+    package mutating func receive(_ buffer: inout ByteBuffer) -> HandshakeStep {
+        var rest = buffer
+        guard let version = rest.readInteger(as: UInt8.self) else { return .needMore }
+        guard version == 0 else { return .reject(HandshakeRejection("unknown version")) }
+        guard let idBytes = rest.readSlice(length: 16) else { return .needMore }
+        guard let id = UserID(bytes: idBytes.readableBytesView), let entry = users.find(id.withoutRoute) else {
+            return .reject(HandshakeRejection("unknown user"))
+        }
+        guard let addonsLength = rest.readInteger(as: UInt8.self) else { return .needMore }
+        guard let addonBytes = rest.readSlice(length: Int(addonsLength)) else { return .needMore }
+        guard let flow = Self.flow(addonBytes) else { return .reject(HandshakeRejection("bad addons")) }
+        guard let commandByte = rest.readInteger(as: UInt8.self) else { return .needMore }
+        guard let command = VLESS.Command(rawValue: commandByte) else {
+            return .reject(HandshakeRejection("unknown command"))
+        }
+        if let reason = Self.objection(to: flow, command: command, of: entry.credential) {
+            return .reject(HandshakeRejection(reason))
+        }
+        do {
+            guard let (address, port) = try AddressForm.portFirst.read(&rest) else { return .needMore }
+            let target = Destination(network: command == .udp ? .udp : .tcp, address: address, port: port)
+            guard !target.isMuxRequest else { return .reject(HandshakeRejection("mux not available")) }
+            buffer = rest
+            return Self.request(target: target, user: entry.user, route: id.route)
+        } catch {
+            return .reject(HandshakeRejection("bad address"))
+        }
+    }
+
+    /// The flow that the addons name, or nil when they are no message.
+    private static func flow(_ addons: ByteBuffer) -> String? {
+        guard addons.readableBytes > 0 else { return "" }
+        let message = try? Xray_Proxy_Vless_Encoding_Addons(serializedBytes: Array(addons.readableBytesView))
+        return message?.flow
+    }
+
+    /// Why a request is refused for its flow or command, before its address is read; nil = it is not.
+    private static func objection(
+        to flow: String, command: VLESS.Command, of credential: VLESSCredential
+    ) -> String? {
+        switch command {
+        case .mux: return "mux not available"
+        case .reverse: return "reverse not available"
+        case .tcp, .udp: break
+        }
+        switch flow {
+        case "": return credential.wantsVision && command == .tcp ? "flow required" : nil
+        case VLESS.visionFlow: return "flow not available"
+        default: return "unknown flow"
+        }
+    }
+
+    private static func request(target: Destination, user: ProxyUser, route: UInt16) -> HandshakeStep {
+        switch target.network {
+        case .udp:
+            var request = PacketRequest(
+                target: target, user: user, responseHeader: VLESS.responseHeader, codec: LengthPacketCodec())
+            request.vlessRoute = route
+            return .packets(request)
+        default:
+            return .stream(
+                StreamRequest(target: target, user: user, responseHeader: VLESS.responseHeader, vlessRoute: route))
+        }
+    }
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+package import ControlAPI
+package import ProxyCore
+package import ProxyModel
+package import XrayProtos
+
+/// VLESS without encryption of its own: it relies on the transport's.
+///
+/// Vision, mux, reverse and fallbacks are not there: requests for them are refused. Users whose flow is Vision are kept
+/// and reported as given.
+package final class VLESSInbound: InboundProtocol {
+    package let name = "vless"
+    package let networks: Set<Network> = [.tcp]
+    package let servesRemoteUsers = true
+    package let userLevel: UInt32 = 0
+    private let table = VLESSUsers.vless()
+
+    package init(_ config: Xray_Proxy_Vless_Inbound_Config) throws(ControlError) {
+        let scope = "proxy/vless/inbound"
+        guard ["", "none"].contains(config.decryption) else {
+            throw .notAvailable(scope, "decryption \"\(config.decryption)\"")
+        }
+        guard config.fallbacks.isEmpty else { throw .notAvailable(scope, "fallbacks") }
+        for user in config.users {
+            let parsed: ParsedUser
+            do { parsed = try ParsedUser(user) } catch { throw error.within("\(scope): failed to get VLESS user") }
+            do { try table.add(parsed) } catch { throw error.within("\(scope): failed to initiate user") }
+        }
+    }
+
+    package var users: (any UserManaging)? { table }
+
+    package func accept(_ connection: AcceptedConnection) -> any StreamHandshake {
+        VLESSHandshake(users: table)
+    }
+}
