@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+import CNGHTTP2
+package import NIOCore
+
+/// What a handler may know about its call.
+package struct GRPCCallContext: Sendable {
+    /// What all calls of a connection share.
+    final class Connection: Sendable {
+        let remoteAddress: SocketAddress?
+        let localAddress: SocketAddress?
+
+        init(channel: any Channel) {
+            remoteAddress = channel.remoteAddress
+            localAddress = channel.localAddress
+        }
+    }
+
+    let registration: GRPCHandlerTable.Method
+    let fields: HeaderBlock
+    let connection: Connection
+    /// When the caller stops waiting; nil when it did not say.
+    package let deadline: NIODeadline?
+
+    /// `/package.Service/Method`.
+    package var path: String { registration.path }
+    package var service: String { registration.service }
+    package var method: String { registration.name }
+    /// The request's metadata; decoded at each use.
+    package var metadata: GRPCMetadata { fields.metadata }
+    package var authority: String? { fields.value(CNGHTTP2_FIELD_AUTHORITY.rawValue) }
+    package var remoteAddress: SocketAddress? { connection.remoteAddress }
+    package var localAddress: SocketAddress? { connection.localAddress }
+}

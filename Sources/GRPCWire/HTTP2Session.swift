@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+import CNGHTTP2
+import NIOCore
+
+/// The protocol state of one HTTP/2 connection: octets in, events and octets out. No sockets, timers or threads of its own.
+///
+/// Used on the connection's event loop only. Events are read after ``receive(_:)`` or ``output(into:limit:)`` returned; no code of
+/// the caller runs inside nghttp2. Freeing the session fires no events.
+final class HTTP2Session {
+    /// Names a stream. Slots are small and reused; the pair is not.
+    struct StreamID: Hashable, Sendable {
+        var slot: UInt32
+        var number: Int32
+    }
+
+    enum ErrorCode {
+        static let noError: UInt32 = 0
+        static let refusedStream: UInt32 = 7
+        static let cancel: UInt32 = 8
+    }
+
+    private let session: OpaquePointer
+
+    init(options: cnghttp2_options) throws(GRPCStatus) {
+        var options = options
+        guard let session = cnghttp2_session_new(&options) else {
+            throw GRPCStatus(.resourceExhausted, "http/2: no memory for a session")
+        }
+        self.session = session
+    }
+
+    deinit {
+        cnghttp2_session_free(session)
+    }
+
+    /// An error means that the connection must be dropped; what was received before it is among the events.
+    func receive(_ bytes: UnsafeRawBufferPointer) throws(GRPCStatus) {
+        let code = cnghttp2_receive(session, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
+        if code < 0 { throw Self.failure(code) }
+    }
+
+    /// Appends queued output, at most `limit` octets.
+    func output(into buffer: inout ByteBuffer, limit: Int) throws(GRPCStatus) {
+        var code = 0
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: limit) { bytes in
+            code = cnghttp2_send(session, bytes.bindMemory(to: UInt8.self).baseAddress, min(limit, bytes.count))
+            return max(code, 0)
+        }
+        if code < 0 { throw Self.failure(Int32(truncatingIfNeeded: code)) }
+    }
+
+    /// False when the connection has nothing more to do: close it after the last write.
+    var isAlive: Bool { cnghttp2_wants_read(session) != 0 || cnghttp2_wants_write(session) != 0 }
+
+    var streamCount: Int { cnghttp2_stream_count(session) }
+
+    // MARK: Events
+
+    var eventCount: Int { cnghttp2_event_count(session) }
+
+    func event(at index: Int) -> cnghttp2_event { cnghttp2_event_at(session, index) }
+
+    /// The header block of an event; valid until ``clearEvents()``.
+    func block(of event: cnghttp2_event) -> UnsafeRawBufferPointer {
+        guard event.length > 0, let blocks = cnghttp2_blocks(session) else {
+            return UnsafeRawBufferPointer(start: nil, count: 0)
+        }
+        return UnsafeRawBufferPointer(start: blocks + Int(event.offset), count: Int(event.length))
+    }
+
+    func clearEvents() { cnghttp2_clear_events(session) }
+
+    // MARK: Output. Streams that have ended are ignored; the event of their end tells the caller.
+
+    func respondUnary(_ stream: StreamID, _ message: ByteBuffer, compressed: Bool) {
+        message.withUnsafeReadableBytes { bytes in
+            _ = cnghttp2_respond_unary(
+                session, stream.slot, stream.number, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count,
+                compressed ? 1 : 0)
+        }
+    }
+
+    func respond(_ stream: StreamID, _ block: HeaderBlock, endStream: Bool) {
+        block.bytes.withUnsafeBufferPointer { bytes in
+            _ =
+                endStream
+                ? cnghttp2_respond_headers_only(session, stream.slot, stream.number, bytes.baseAddress, bytes.count)
+                : cnghttp2_respond(session, stream.slot, stream.number, bytes.baseAddress, bytes.count)
+        }
+    }
+
+    func request(_ block: HeaderBlock) throws(GRPCStatus) -> StreamID {
+        var slot: UInt32 = 0
+        let number = block.bytes.withUnsafeBufferPointer { bytes in
+            cnghttp2_request(session, bytes.baseAddress, bytes.count, &slot)
+        }
+        guard number > 0 else { throw Self.failure(number) }
+        return StreamID(slot: slot, number: number)
+    }
+
+    func write(_ stream: StreamID, _ message: ByteBuffer, compressed: Bool) {
+        message.withUnsafeReadableBytes { bytes in
+            _ = cnghttp2_write(
+                session, stream.slot, stream.number, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count,
+                compressed ? 1 : 0)
+        }
+    }
+
+    func finish(_ stream: StreamID, trailers: HeaderBlock = HeaderBlock()) {
+        trailers.bytes.withUnsafeBufferPointer { bytes in
+            _ = cnghttp2_finish(session, stream.slot, stream.number, bytes.baseAddress, bytes.count)
+        }
+    }
+
+    /// Octets of messages that were written and not yet framed.
+    func pendingBytes(_ stream: StreamID) -> Int { cnghttp2_pending(session, stream.slot, stream.number) }
+
+    func reset(_ stream: StreamID, code: UInt32) { _ = cnghttp2_reset(session, stream.number, code) }
+
+    func creditStream(_ stream: StreamID, _ count: Int) { _ = cnghttp2_consume_stream(session, stream.number, count) }
+
+    func creditConnection(_ count: Int) { _ = cnghttp2_consume_connection(session, count) }
+
+    func submitShutdownNotice() { _ = cnghttp2_submit_shutdown_notice(session) }
+
+    func submitGoAway(code: UInt32 = ErrorCode.noError) { _ = cnghttp2_submit_goaway(session, code) }
+
+    private static func failure(_ code: Int32) -> GRPCStatus {
+        GRPCStatus(.unavailable, "http/2: \(String(cString: cnghttp2_strerror(code)).lowercased())")
+    }
+}
