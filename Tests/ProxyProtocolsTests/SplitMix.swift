@@ -11,4 +11,9 @@ struct SplitMix: RandomNumberGenerator {
         z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
         return z ^ (z >> 31)
     }
+
+    /// Fewer than `limit` random bytes.
+    mutating func bytes(upTo limit: Int) -> [UInt8] {
+        (0..<Int.random(in: 0..<limit, using: &self)).map { _ in .random(in: 0...255, using: &self) }
+    }
 }

@@ -95,7 +95,7 @@ struct VLESSHandshakeTests {
         var generator = SplitMix(state: 1)
         for _ in 0..<2000 {
             var request = bytes("00\(Self.id)")
-            request += (0..<Int.random(in: 0..<300, using: &generator)).map { _ in .random(in: 0...255, using: &generator) }
+            request += generator.bytes(upTo: 300)
             _ = run(make(), request, piece: 50)
         }
     }
