@@ -51,7 +51,9 @@ let package = Package(
                 "ProxyProtocols", "Routing", "Telemetry", "XrayProtos", argumentParser, lifecycle, log, nioCore, nioPosix,
                 protobuf,
             ]),
-        swiftTarget("Automation", ["LuaRuntime", "ControlAPI", "Telemetry", "ProxyModel", "XrayProtos", grdb, protobuf]),
+        swiftTarget(
+            "Automation",
+            ["LuaRuntime", "ControlAPI", "Telemetry", "ProxyModel", "XrayProtos", grdb, protobuf, nioCore]),
         swiftTarget("ControlServer", ["ControlAPI", "GRPCWire", "ProxyModel", "XrayProtos", protobuf, nioCore, nioPosix]),
         swiftTarget(
             "ProxyProtocols",
@@ -70,9 +72,11 @@ let package = Package(
         .target(name: "CLua", linkerSettings: [.linkedLibrary("lua5.4")]),
         .target(name: "CNGHTTP2", linkerSettings: [.linkedLibrary("nghttp2"), .linkedLibrary("z")]),
 
-        swiftTests("AutomationTests", ["Automation"]),
+        swiftTests(
+            "AutomationTests",
+            ["Automation", "LuaRuntime", "ControlAPI", "ProxyModel", "XrayProtos", protobuf, nioCore]),
         swiftTests("CommandsTests", ["Commands", "GRPCWire", "ControlAPI", "XrayProtos", nioCore, nioPosix, protobuf]),
-        swiftTests("ControlAPITests", ["ControlAPI", "GRPCWire", "XrayProtos", protobuf, nioCore]),
+        swiftTests("ControlAPITests", ["ControlAPI", "GRPCWire", "XrayProtos", protobuf, nioCore, nioPosix]),
         swiftTests("ControlServerTests", ["ControlServer", "ControlAPI", "GRPCWire", "XrayProtos", protobuf, nioCore, nioPosix]),
         swiftTests("GRPCWireTests", ["GRPCWire", nioCore, nioPosix, nioEmbedded]),
         swiftTests("LuaRuntimeTests", ["LuaRuntime"]),

@@ -3,7 +3,7 @@
 /// Why an operation of the control plane was refused. The message is what every face shows: gRPC status, Lua error, CLI line.
 package struct ControlError: Error, Sendable, Equatable, CustomStringConvertible {
     package struct Code: Sendable, Hashable {
-        private enum Value { case unknown, notFound, unimplemented, unavailable }
+        private enum Value { case unknown, notFound, unimplemented, unavailable, malformed }
         private let value: Value
 
         /// The change or query is not possible; Xray answers everything of this kind with gRPC's UNKNOWN.
@@ -14,6 +14,8 @@ package struct ControlError: Error, Sendable, Equatable, CustomStringConvertible
         package static let unimplemented = Code(value: .unimplemented)
         /// The core is shutting down.
         package static let unavailable = Code(value: .unavailable)
+        /// The request's bytes are no message of the operation's request type; gRPC's INTERNAL.
+        package static let malformed = Code(value: .malformed)
     }
 
     package var code: Code
@@ -23,6 +25,9 @@ package struct ControlError: Error, Sendable, Equatable, CustomStringConvertible
         self.code = code
         self.message = message
     }
+
+    /// What begins the errors of Go's protobuf library: one of the two prefixes that it varies between.
+    package static let protobufPrefix = "proto:\u{a0}"
 
     /// This error as the cause of a wider one, joined as Xray joins them: `context > cause`.
     package func within(_ context: String) -> ControlError {
