@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The value of one field of a `DynamicMessage`.
-package indirect enum DynamicValue: Sendable, Equatable {
+package enum DynamicValue: Sendable, Equatable {
     case int(Int64)
     case uint(UInt64)
     case double(Double)
