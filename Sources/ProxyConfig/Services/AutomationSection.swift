@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The `automation` object: which scripts run inside the core, and what they may use.
+package struct AutomationConfiguration: Sendable, Equatable {
+    /// Path of the scripts' database; nil for none.
+    package var store: String?
+    package var scripts: [Script] = []
+    /// Limits for the scripts that set none of their own.
+    package var limits = Limits()
+    /// Host names that scripts may send requests to; empty for none.
+    package var allowedHosts: [String] = []
+
+    package init() {}
+
+    package struct Script: Sendable, Equatable {
+        /// Absolute, or relative to the working directory as the configuration file's path is.
+        package var path: String
+        /// Unique.
+        package var name: String
+        package var enabled = true
+        package var settings = JSONValue.object([:])
+        package var limits = Limits()
+        package var place = ConfigurationPlace()
+
+        package init(path: String, name: String) {
+            self.path = path
+            self.name = name
+        }
+    }
+
+    /// Nil means: not set here.
+    package struct Limits: Sendable, Equatable {
+        /// In bytes.
+        package var memory: Int64?
+        /// Virtual machine instructions of one run.
+        package var instructions: Int64?
+        /// Time of one run, in nanoseconds.
+        package var time: Int64?
+
+        package init() {}
+
+        /// These limits, with the gaps filled from others.
+        package func filled(from defaults: Limits) -> Limits {
+            var limits = self
+            limits.memory = memory ?? defaults.memory
+            limits.instructions = instructions ?? defaults.instructions
+            limits.time = time ?? defaults.time
+            return limits
+        }
+    }
+}
+
+/// Decodes the `automation` object. It is this program's own, so an unknown key in it is an error.
+enum AutomationSection {
+    static func decode(_ node: ConfigNode) throws -> AutomationConfiguration {
+        let object = try node.objectReader()
+        var automation = AutomationConfiguration()
+        automation.store = try object["store"].map { node.context.path(try notEmpty($0)) }
+        if let limits = object["limits"] { automation.limits = try decode(limits: limits) }
+        if let http = object["http"] { automation.allowedHosts = try decode(http: http) }
+        if let scripts = object["scripts"] {
+            let items: [ConfigNode]
+            if case .array = scripts.node.value { items = try scripts.elements() } else { items = [scripts] }
+            automation.scripts = try items.flatMap { try decode(script: $0) }
+        }
+        try object.refuseUnknownKeys()
+        var names: Set<String> = []
+        for script in automation.scripts where !names.insert(script.name).inserted {
+            throw ConfigurationError(message: "duplicate script name: \(script.name.quoted)", place: script.place)
+        }
+        return automation
+    }
+
+    private static func decode(script node: ConfigNode) throws -> [AutomationConfiguration.Script] {
+        if case .string = node.node.value {
+            return try ScriptFiles.list(notEmpty(node), at: node).map { path in
+                var script = AutomationConfiguration.Script(path: path, name: ScriptFiles.name(of: path))
+                script.place = node.place
+                return script
+            }
+        }
+        let object = try node.objectReader()
+        guard let file = object["file"] else { throw node.error("a script needs a file") }
+        let paths = try ScriptFiles.list(notEmpty(file), at: file)
+        let name = try object["name"].map { try notEmpty($0) }
+        if let given = object["name"], paths.count != 1 { throw given.error("a folder of scripts takes no name") }
+        let enabled = try object["enabled"]?.bool() ?? true
+        let settings = object["settings"].map { JSONValue($0.node) } ?? .object([:])
+        let limits = try object["limits"].map { try decode(limits: $0) } ?? .init()
+        try object.refuseUnknownKeys()
+        return paths.map { path in
+            var script = AutomationConfiguration.Script(path: path, name: name ?? ScriptFiles.name(of: path))
+            script.enabled = enabled
+            script.settings = settings
+            script.limits = limits
+            script.place = (object["name"] ?? file).place
+            return script
+        }
+    }
+
+    private static func decode(limits node: ConfigNode) throws -> AutomationConfiguration.Limits {
+        let object = try node.objectReader()
+        var limits = AutomationConfiguration.Limits()
+        limits.memory = try object["memory"].map { try positive(SizeText.bytes(of: $0), $0) }
+        limits.instructions = try object["instructions"].map { try positive($0.integer(as: Int64.self), $0) }
+        limits.time = try object["time"].map { try positive($0.duration(), $0) }
+        try object.refuseUnknownKeys()
+        return limits
+    }
+
+    private static func decode(http node: ConfigNode) throws -> [String] {
+        let object = try node.objectReader()
+        let hosts = try object.strings("allow")
+        try object.refuseUnknownKeys()
+        return hosts
+    }
+
+    private static func notEmpty(_ node: ConfigNode) throws -> String {
+        let text = try node.string()
+        guard !text.isEmpty else { throw node.error("a text that is not empty is needed") }
+        return text
+    }
+
+    private static func positive(_ value: Int64, _ node: ConfigNode) throws -> Int64 {
+        guard value > 0 else { throw node.error("more than 0 is needed, found \(node.node.summary)") }
+        return value
+    }
+}
