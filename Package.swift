@@ -54,7 +54,10 @@ let package = Package(
         swiftTarget(
             "Automation",
             ["LuaRuntime", "ControlAPI", "Telemetry", "ProxyModel", "XrayProtos", grdb, protobuf, nioCore]),
-        swiftTarget("ControlServer", ["ControlAPI", "GRPCWire", "ProxyModel", "XrayProtos", protobuf, nioCore, nioPosix]),
+        swiftTarget(
+            "ControlServer",
+            ["ControlAPI", "GRPCWire", "ProxyModel", "XrayProtos", protobuf, nioCore, nioPosix],
+            exclude: ["DIFFERENCES.md"]),
         swiftTarget(
             "ProxyProtocols",
             ["ProxyCore", "Routing", "Telemetry", "ProxyModel", "XrayProtos", crypto, protobuf, nioCore, nioPosix]),

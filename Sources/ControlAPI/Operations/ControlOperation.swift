@@ -11,7 +11,8 @@ package struct ControlOperation: Sendable {
         case deferred(@Sendable (any ControlPlane, ByteBuffer, ControlCaller) async throws -> ByteBuffer)
         /// Answers with any number of messages.
         case serverStream(
-            @Sendable (any ControlPlane, ByteBuffer, ControlCaller) throws -> AsyncThrowingStream<ByteBuffer, any Error>)
+            @Sendable (any ControlPlane, ByteBuffer, ControlCaller) throws -> AsyncThrowingStream<ByteBuffer, any Error>
+        )
     }
 
     package let service: ControlService
