@@ -257,6 +257,24 @@ void cl_install_require(lua_State *L, void *loader) {
 
 // MARK: libraries
 
+enum { bytes_per_instruction = 256 };
+
+// Calls the library's function (upvalue 1) and charges for the length of the string that it works on.
+CL_RAISES static int call_metered(lua_State *L) {
+    size_t length = lua_type(L, 1) == LUA_TSTRING ? (size_t)lua_rawlen(L, 1) : 0;
+    if (length > 16 * bytes_per_instruction) cl_tick(L, (unsigned)(length / bytes_per_instruction));
+    return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
+// Meters these functions of the library on top. They have no upvalues of their own.
+CL_RAISES static void meter(lua_State *L, const char *const *names) {
+    for (; *names != NULL; names++) {
+        lua_getfield(L, -1, *names);
+        lua_pushcclosure(L, call_metered, 1);
+        lua_setfield(L, -2, *names);
+    }
+}
+
 static void remove_fields(lua_State *L, const char *const *names) {
     for (; *names != NULL; names++) {
         lua_pushnil(L);
@@ -273,12 +291,20 @@ CL_RAISES static void open_clock(lua_State *L) {
         lua_setfield(L, -3, *name);
     }
     lua_pop(L, 1);
+    // Names in messages come from the loader's table, which must not keep the rest.
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    lua_pushvalue(L, -2);
+    lua_setfield(L, -2, "os");
+    lua_pop(L, 1);
     lua_setglobal(L, "os");
 }
 
 CL_RAISES int cl_open_sandbox(lua_State *L) {
     static const char *const base_removed[] = {"dofile", "loadfile", "warn", NULL};
     static const char *const string_removed[] = {"dump", NULL};
+    static const char *const string_metered[] = {"byte", "format",  "lower",  "pack",  "packsize",
+                                                 "reverse", "sub", "unpack", "upper", NULL};
+    static const char *const utf8_metered[] = {"codepoint", "len", "offset", NULL};
     luaL_requiref(L, LUA_GNAME, luaopen_base, 1);
     remove_fields(L, base_removed);
     luaL_setfuncs(L, cl_base_functions, 0);
@@ -286,6 +312,7 @@ CL_RAISES int cl_open_sandbox(lua_State *L) {
     luaL_requiref(L, LUA_STRLIBNAME, luaopen_string, 1);
     remove_fields(L, string_removed);
     luaL_setfuncs(L, cl_pattern_functions, 0);
+    meter(L, string_metered);
     lua_pushliteral(L, "");
     lua_getmetatable(L, -1);
     lua_pushboolean(L, 0);
@@ -302,11 +329,9 @@ CL_RAISES int cl_open_sandbox(lua_State *L) {
     luaL_setfuncs(L, cl_coroutine_functions, 0);
     luaL_requiref(L, LUA_MATHLIBNAME, luaopen_math, 1);
     luaL_requiref(L, LUA_UTF8LIBNAME, luaopen_utf8, 1);
+    meter(L, utf8_metered);
     open_clock(L);
 
-    // The loader's table would keep the removed functions.
-    lua_pushnil(L);
-    lua_setfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     lua_settop(L, 0);
     lua_gc(L, LUA_GCCOLLECT);
     return 0;

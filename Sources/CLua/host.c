@@ -10,15 +10,11 @@
 #include "internal.h"
 
 enum {
-    first_hook_count = 64,
-    largest_hook_count = 1000,
+    hook_count = 1000,
     bytes_between_checks = 4 << 20,
     stack_allowance = 1 << 20,
     load_slice = 64 << 10,
 };
-
-// A pause between hooks, in nanoseconds, that shows single instructions to be expensive.
-static const uint64_t slow_hook = 2000000;
 
 static const char stop_value_key = 0;
 
@@ -123,28 +119,22 @@ CL_RAISES void cl_guard_stack(lua_State *L) {
     if (depth > stack_allowance || -depth > stack_allowance) luaL_error(L, "C stack overflow");
 }
 
+static void count_hook(lua_State *L, lua_Debug *ar);
+
+// Costs time in proportion to the depth of calls, so the count is not changed along the way.
+static void arm(lua_State *L) { lua_sethook(L, count_hook, LUA_MASKCOUNT, hook_count); }
+
 static void count_hook(lua_State *L, lua_Debug *ar) {
     cl_host *h = cl_host_of(L);
-    int count = lua_gethookcount(L), next = count;
+    int count = lua_gethookcount(L);
     (void)ar;
     if (h->reason == CL_STOP_NONE) h->instructions += (uint64_t)count;
     if (cl_check(h)) {
-        lua_sethook(L, count_hook, LUA_MASKCOUNT, 1);
+        if (count != 1) lua_sethook(L, count_hook, LUA_MASKCOUNT, 1);
         cl_raise_stop(L);
     }
-    uint64_t now = cl_now();
-    if (now - h->last_hook > slow_hook) {
-        next = count / 8;
-    } else if (count < largest_hook_count) {
-        next = count * 2 < largest_hook_count ? count * 2 : largest_hook_count;
-    }
-    h->last_hook = now;
-    if (next < 1) next = 1;
-    if (h->budget != 0 && h->budget - h->instructions < (uint64_t)next) next = (int)(h->budget - h->instructions);
-    if (next != count) lua_sethook(L, count_hook, LUA_MASKCOUNT, next);
+    if (count != hook_count) arm(L);
 }
-
-static void arm(lua_State *L) { lua_sethook(L, count_hook, LUA_MASKCOUNT, first_hook_count); }
 
 // MARK: memory
 
@@ -161,7 +151,8 @@ static void *allocate(void *context, void *block, size_t old_size, size_t new_si
     if (new_size > old_size && !h->in_host) {
         size_t growth = new_size - old_size;
         h->allocations++;
-        if (h->fail_at != 0 && h->allocations == h->fail_at) return NULL;
+        // Twice, since Lua collects garbage and tries again.
+        if (h->fail_at != 0 && (h->allocations == h->fail_at || h->allocations == h->fail_at + 1)) return NULL;
         h->unchecked += growth;
         if (h->unchecked > bytes_between_checks) {
             h->unchecked = 0;
@@ -256,7 +247,6 @@ void cl_begin(lua_State *L, uint64_t instructions_used, uint64_t budget, uint64_
     h->reason = CL_STOP_NONE;
     h->reason_noted = 0;
     h->unchecked = 0;
-    h->last_hook = cl_now();
     free(h->stop_message);
     h->stop_message = NULL;
     cl_forget_error(h);
@@ -287,6 +277,7 @@ static struct entry enter(cl_host *h, lua_State *L, int can_wait) {
     if (h->entries++ == 0) {
         h->stack_base = __builtin_frame_address(0);
         h->depth = 0;
+        if (lua_gethookcount(L) != hook_count) arm(L);
     }
     h->in_host = 0;
     h->can_wait = can_wait;

@@ -30,7 +30,6 @@ typedef struct cl_host {
     lua_State *current;           // the coroutine that runs
     // Stops.
     uint64_t instructions, budget, deadline;
-    uint64_t last_hook;
     cl_flag *state_flag, *run_flag;
     int reason;
     int reason_noted;

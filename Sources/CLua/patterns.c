@@ -56,6 +56,7 @@ static int in_class(int c, int class) {
     case 'u': is = isupper(c); break;
     case 'w': is = isalnum(c); break;
     case 'x': is = isxdigit(c); break;
+    case 'z': is = c == 0; break;
     default: return class == c;
     }
     return isupper(class) ? !is : is != 0;
@@ -178,8 +179,7 @@ CL_RAISES static const char *match_again(struct matcher *m, const char *s, int d
         luaL_error(m->L, "invalid capture index %%%d", index + 1);
     }
     ptrdiff_t length = m->capture[index].length;
-    if (length < 0) length = 0;
-    if (m->subject_end - s < length) return NULL;
+    if (length < 0 || m->subject_end - s < length) return NULL;
     step(m, length < INT_MAX / 2 ? (unsigned)length / 64 : INT_MAX / 128);
     return memcmp(m->capture[index].start, s, (size_t)length) == 0 ? s + length : NULL;
 }
@@ -391,11 +391,7 @@ CL_RAISES static void add_template(struct matcher *m, luaL_Buffer *buffer, const
         } else if (c == '0') {
             luaL_addlstring(buffer, s, (size_t)(end - s));
         } else if (c >= '1' && c <= '9') {
-            int index = c - '1';
-            if (index >= m->captures && index != 0) {
-                luaL_error(L, "invalid capture index %%%d in replacement string", index + 1);
-            }
-            push_capture(m, index, s, end);
+            push_capture(m, c - '1', s, end);
             luaL_tolstring(L, -1, NULL);
             lua_remove(L, -2);
             luaL_addvalue(buffer);
@@ -475,24 +471,27 @@ CL_RAISES static int string_rep(lua_State *L) {
     const char *s = luaL_checklstring(L, 1, &length);
     lua_Integer count = luaL_checkinteger(L, 2);
     const char *separator = luaL_optlstring(L, 3, "", &separator_length);
+    size_t turn = length + separator_length;
     luaL_Buffer buffer;
-    if (count <= 0 || length + separator_length == 0 || (count == 1 && length == 0)) {
+    if (count <= 0 || turn == 0 || (count == 1 && length == 0)) {
         lua_pushliteral(L, "");
         return 1;
     }
-    size_t turn = length + separator_length;
     if (turn < length || (lua_Unsigned)count > (size_t)LUA_MAXINTEGER / 2 / turn) {
         return luaL_error(L, "resulting string too large");
     }
     size_t total = (size_t)count * length + (size_t)(count - 1) * separator_length;
     char *out = luaL_buffinitsize(L, &buffer, total);
-    for (lua_Integer i = 0; i < count; i++) {
-        if (i > 0) {
-            memcpy(out, separator, separator_length);
-            out += separator_length;
-        }
-        memcpy(out, s, length);
-        out += length;
+    size_t done = length;
+    memcpy(out, s, length);
+    if (count > 1) {
+        memcpy(out + length, separator, separator_length);
+        done = turn;
+    }
+    while (done < total) {
+        size_t more = done < total - done ? done : total - done;
+        memcpy(out + done, out, more);
+        done += more;
     }
     luaL_pushresultsize(&buffer, total);
     return 1;

@@ -49,7 +49,7 @@ CL_RAISES static int table_insert(lua_State *L) {
 CL_RAISES static int table_remove(lua_State *L) {
     lua_Integer size = length(L, 1), position = luaL_optinteger(L, 2, size);
     unsigned steps = 0;
-    if (!lua_isnoneornil(L, 2)) {
+    if (position != size) {
         luaL_argcheck(L, (lua_Unsigned)position - 1 <= (lua_Unsigned)size, 2, "position out of bounds");
     }
     lua_geti(L, 1, position);
@@ -97,7 +97,8 @@ CL_RAISES static int table_concat(lua_State *L) {
         COUNT_STEP(L, steps);
         lua_geti(L, 1, i);
         if (!lua_isstring(L, -1)) {
-            return luaL_error(L, "invalid value (at index %I) in table for 'concat'", (LUAI_UACINT)i);
+            return luaL_error(
+                L, "invalid value (%s) at index %I in table for 'concat'", luaL_typename(L, -1), (LUAI_UACINT)i);
         }
         luaL_addvalue(&buffer);
         if (i == last) break;

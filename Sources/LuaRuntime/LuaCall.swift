@@ -8,22 +8,29 @@ import CLua
 package struct LuaCall {
     unowned(unsafe) let function: HostFunction
     let l: OpaquePointer
+    /// The last slot that holds an argument; what is above was pushed.
+    private let last: Int32
 
     init(function: HostFunction, l: OpaquePointer) {
         self.function = function
         self.l = l
+        last = lua_gettop(l)
     }
 
     package var state: LuaState { function.state }
     var stack: LuaStack { LuaStack(l: l) }
 
-    /// Number of arguments, as long as nothing was pushed.
-    package var count: Int { Int(lua_gettop(l) - function.base) }
+    /// Number of arguments.
+    package var count: Int { max(0, Int(last - function.base)) }
 
     /// Whether the function may answer `.yield`.
     package var canWait: Bool { cl_can_wait(l) != 0 }
 
-    func slot(_ argument: Int) -> Int32 { Int32(truncatingIfNeeded: argument) &+ function.base }
+    /// The slot of an argument; an empty one above the stack when it was left out.
+    func slot(_ argument: Int) -> Int32 {
+        let slot = argument + Int(function.base)
+        return slot > 0 && slot <= Int(last) ? Int32(truncatingIfNeeded: slot) : lua_gettop(l) + 1
+    }
 
     /// nil as well as an argument that was left out.
     package func isNil(_ argument: Int) -> Bool { lua_type(l, slot(argument)) <= LUA_TNIL }

@@ -53,6 +53,33 @@ package final class LuaCoroutine {
         return try run(stack, arguments: Int32(clamping: values.count) + (phase == .waiting ? 1 : 0))
     }
 
+    /// Gives a waiting host function the results that `body` pushes and counts, as a host function does that answers at
+    /// once. What it throws becomes an error there.
+    package func resume(pushing body: (LuaCall) throws -> Int) throws(LuaError) -> Outcome {
+        let stack = try prepare()
+        guard phase == .waiting else { throw LuaError("the coroutine does not wait") }
+        _ = cl_wake(thread)
+        let top = stack.top
+        let function = HostFunction(state: state, name: "resume", base: 0) { _ in 0 }
+        let result = Result {
+            lua_pushboolean(thread, 1)
+            defer { state.pushFailure = nil }
+            let count = try withExtendedLifetime(function) { try body(LuaCall(function: function, l: thread)) }
+            if let failure = state.pushFailure { throw failure }
+            guard count == Int(stack.top - top) - 1 else {
+                throw LuaError("the results are not those that were pushed")
+            }
+            return Int32(clamping: count) + 1
+        }
+        switch result {
+        case .success(let count):
+            return try run(stack, arguments: count)
+        case .failure(let error):
+            lua_settop(thread, top)
+            return try resume(throwing: error)
+        }
+    }
+
     /// Lets the waiting host function fail; the script may catch it.
     package func resume(throwing error: any Error) throws(LuaError) -> Outcome {
         let stack = try prepare()

@@ -24,7 +24,7 @@ struct LuaStack {
     }
 
     /// Pushes exactly one value.
-    func push(_ value: LuaValue, in state: LuaState) throws(LuaError) {
+    func push(_ value: LuaValue, in state: LuaState, depth: Int = 0) throws(LuaError) {
         guard lua_checkstack(l, 4) != 0 else { throw LuaError("too many or too deeply nested values for Lua's stack") }
         switch value {
         case .nil: lua_pushnil(l)
@@ -33,7 +33,7 @@ struct LuaStack {
         case .number(let value): lua_pushnumber(l, value)
         case .string(let value): push(value)
         case .bytes(let value): value.withUnsafeBytes { push($0) }
-        case .table(let table): try push(table, in: state)
+        case .table(let table): try push(table, in: state, depth: depth)
         case .function(let function):
             guard function.owner === state.releases else { throw LuaError("a function of another Lua state") }
             _ = cl_push_ref(l, function.reference)
@@ -41,19 +41,22 @@ struct LuaStack {
         }
     }
 
-    private func push(_ table: LuaTable, in state: LuaState) throws(LuaError) {
+    private func push(_ table: LuaTable, in state: LuaState, depth: Int) throws(LuaError) {
         let top = top
+        guard depth < state.limits.tableDepth else {
+            throw LuaError("the table is nested deeper than \(state.limits.tableDepth)")
+        }
         lua_createtable(l, Int32(clamping: table.array.count), Int32(clamping: table.fields.count))
         do {
             for (index, element) in table.array.enumerated() {
-                try push(element, in: state)
+                try push(element, in: state, depth: depth + 1)
                 lua_rawseti(l, -2, Int64(index) + 1)
             }
             for (key, element) in table.fields {
                 if key.isNil { continue }
                 if case .number(let number) = key, number.isNaN { continue }
-                try push(key, in: state)
-                try push(element, in: state)
+                try push(key, in: state, depth: depth + 1)
+                try push(element, in: state, depth: depth + 1)
                 lua_rawset(l, -3)
             }
         } catch {

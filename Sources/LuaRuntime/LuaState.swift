@@ -98,6 +98,15 @@ package final class LuaState {
     package var instructionsUsed: UInt64 { main.map { cl_instructions($0) } ?? 0 }
     package func collectGarbage() { if let main { cl_collect(main) } }
 
+    // MARK: for tests
+
+    /// Slots in use on the main stack.
+    var stackDepth: Int { main.map { Int(lua_gettop($0)) } ?? 0 }
+
+    /// Lets the n-th allocation by scripts fail from now on, counted from 1; 0 for none.
+    func failAllocation(_ n: Int) { if let main { cl_fail_allocation(main, UInt64(clamping: n)) } }
+    var allocations: Int { main.map { Int(clamping: cl_allocations($0)) } ?? 0 }
+
     // MARK: entering Lua
 
     /// The stack to work on: that of the coroutine that runs, or the main one.

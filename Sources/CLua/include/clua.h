@@ -52,7 +52,7 @@ void cl_reset_peak(lua_State *L);
 void cl_set_memory_limit(lua_State *L, size_t limit);
 void cl_collect(lua_State *L);
 
-// Test aid: the n-th growing allocation made by script code from now on fails, once. 0 turns it off.
+// Test aid: the n-th growing allocation made by script code from now on fails, with its second try. 0 turns it off.
 void cl_fail_allocation(lua_State *L, uint64_t n);
 // Number of growing allocations that script code made since the last `cl_fail_allocation`.
 uint64_t cl_allocations(lua_State *L);
