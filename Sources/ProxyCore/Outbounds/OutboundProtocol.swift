@@ -38,6 +38,8 @@ package struct DialPlan {
     package var localAddress: IPAddress?
     /// The far side's body format; nil = payload as it is.
     package var codec: (any StreamCodec)?
+    /// What is said to the far side before payload flows; nil = nothing.
+    package var handshake: (any ClientHandshake)?
 
     package init(
         target: Destination, resolution: DomainResolution = .asIs,
