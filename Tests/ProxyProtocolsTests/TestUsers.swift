@@ -28,3 +28,9 @@ func typed(_ type: String, _ value: [UInt8] = []) -> Xray_Common_Serial_TypedMes
     message.value = Data(value)
     return message
 }
+
+func trojanAccount(_ password: String) -> Xray_Proxy_Trojan_Account {
+    var account = Xray_Proxy_Trojan_Account()
+    account.password = password
+    return account
+}

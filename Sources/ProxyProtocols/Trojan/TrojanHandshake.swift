@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+package import NIOCore
+package import ProxyCore
+import ProxyModel
+
+/// Reads a Trojan request in any number of pieces.
+///
+/// As in Xray the value of the second line end is not looked at, and every command but UDP ASSOCIATE is CONNECT.
+package struct TrojanHandshake: StreamHandshake {
+    private let users: TrojanUsers
+
+    package init(users: TrojanUsers) {
+        self.users = users
+    }
+
+    package mutating func receive(_ buffer: inout ByteBuffer) -> HandshakeStep {
+        var rest = buffer
+        guard let digits = rest.readSlice(length: TrojanKey.length) else { return .needMore }
+        guard let key = TrojanKey(digits: digits.readableBytesView), let entry = users.find(key) else {
+            return .reject(HandshakeRejection("unknown user"))
+        }
+        guard let lineStart = rest.readInteger(as: UInt8.self) else { return .needMore }
+        guard lineStart == Trojan.lineEnd.first else { return .reject(HandshakeRejection("bad header")) }
+        guard rest.readInteger(as: UInt8.self) != nil, let command = rest.readInteger(as: UInt8.self) else {
+            return .needMore
+        }
+        do {
+            guard let (address, port) = try AddressForm.portLast.read(&rest),
+                rest.readInteger(as: UInt16.self) != nil
+            else { return .needMore }
+            let network: Network = command == Trojan.udpAssociate ? .udp : .tcp
+            let target = Destination(network: network, address: address, port: port)
+            guard !target.isMuxRequest else { return .reject(HandshakeRejection("mux not available")) }
+            buffer = rest
+            if network == .udp {
+                return .packets(PacketRequest(target: target, user: entry.user, codec: TrojanPacketCodec()))
+            }
+            return .stream(StreamRequest(target: target, user: entry.user))
+        } catch {
+            return .reject(HandshakeRejection("bad address"))
+        }
+    }
+}
