@@ -44,14 +44,18 @@ package struct ProtocolRegistry: Sendable {
         }
 
         inbound(Xray_Proxy_Vless_Inbound_Config.self) { s throws(ControlError) in try VLESSInbound(s) }
+        inbound(Xray_Proxy_Trojan_ServerConfig.self) { s throws(ControlError) in try TrojanInbound(s) }
         inbound(Xray_Proxy_Socks_ServerConfig.self) { s throws(ControlError) in try SOCKSInbound(s) }
         inbound(Xray_Proxy_Http_ServerConfig.self) { s throws(ControlError) in try HTTPInbound(s) }
         inbound(Xray_Proxy_Dokodemo_Config.self) { s throws(ControlError) in try DokodemoInbound(s) }
         outbound(Xray_Proxy_Freedom_Config.self) { s throws(ControlError) in try FreedomOutbound(s) }
+        outbound(Xray_Proxy_Vless_Outbound_Config.self) { s throws(ControlError) in try VLESSOutbound(s) }
+        outbound(Xray_Proxy_Trojan_ClientConfig.self) { s throws(ControlError) in try TrojanOutbound(s) }
+        outbound(Xray_Proxy_Socks_ClientConfig.self) { s throws(ControlError) in try SOCKSOutbound(s) }
+        outbound(Xray_Proxy_Http_ClientConfig.self) { s throws(ControlError) in try HTTPOutbound(s) }
         outbound(Xray_Proxy_Blackhole_Config.self) { s throws(ControlError) in try BlackholeOutbound(s) }
 
         missing("vmess", inbound: "vmess.inbound.Config")
-        missing("trojan", inbound: "trojan.ServerConfig")
         missing("shadowsocks", inbound: "shadowsocks.ServerConfig")
         missing(
             "shadowsocks_2022", inbound: "shadowsocks_2022.ServerConfig", "shadowsocks_2022.MultiUserServerConfig",
@@ -59,10 +63,6 @@ package struct ProtocolRegistry: Sendable {
         missing("hysteria", inbound: "hysteria.ServerConfig")
         missing("tun", inbound: "tun.Config")
         missing("vmess", outbound: "vmess.outbound.Config")
-        missing("vless", outbound: "vless.outbound.Config")
-        missing("trojan", outbound: "trojan.ClientConfig")
-        missing("socks", outbound: "socks.ClientConfig")
-        missing("http", outbound: "http.ClientConfig")
         missing("shadowsocks", outbound: "shadowsocks.ClientConfig")
         missing("shadowsocks_2022", outbound: "shadowsocks_2022.ClientConfig")
         missing("dns", outbound: "dns.Config")

@@ -11,7 +11,7 @@ struct ProtocolRegistryTests {
 
     @Test(arguments: [
         ("xray.proxy.vless.inbound.Config", "vless"), ("xray.proxy.socks.ServerConfig", "socks"),
-        ("xray.proxy.http.ServerConfig", "http"),
+        ("xray.proxy.http.ServerConfig", "http"), ("xray.proxy.trojan.ServerConfig", "trojan"),
     ])
     func makesInboundsFromEmptySettings(type: String, name: String) throws {
         #expect(try registry.makeInbound(typed(type))?.name == name)

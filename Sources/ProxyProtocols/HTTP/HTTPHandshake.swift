@@ -38,7 +38,7 @@ package struct HTTPHandshake: StreamHandshake {
 
     package mutating func receive(_ buffer: inout ByteBuffer) -> HandshakeStep {
         if let granted { return .stream(granted) }
-        guard let length = headLength(buffer.readableBytesView) else {
+        guard let length = HTTPHead.length(in: buffer.readableBytesView, from: searched) else {
             guard buffer.readableBytes < Self.headLimit else { return .reject(HandshakeRejection("head too large")) }
             searched = buffer.readableBytes
             return .needMore
@@ -102,17 +102,5 @@ package struct HTTPHandshake: StreamHandshake {
             return nil
         }
         return .some(ProxyUser(email: name, level: settings.level))
-    }
-
-    /// The length of the head with its empty line, or nil when that has not come yet.
-    private func headLength(_ bytes: ByteBufferView) -> Int? {
-        var index = bytes.startIndex + max(0, searched - 3)
-        while let end = bytes[index...].firstIndex(of: 0x0a) {
-            var next = end + 1
-            if next < bytes.endIndex, bytes[next] == 0x0d { next += 1 }
-            if next < bytes.endIndex, bytes[next] == 0x0a { return next + 1 - bytes.startIndex }
-            index = end + 1
-        }
-        return nil
     }
 }

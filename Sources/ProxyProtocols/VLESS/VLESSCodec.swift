@@ -16,6 +16,16 @@ package enum VLESS {
 
     /// Version 0 and no addons: what a server sends in front of its first bytes.
     package static let responseHeader = ByteBuffer(bytes: [0, 0])
+
+    /// A request without addons; the payload follows. Nil when the domain is too long.
+    package static func request(id: UserID, target: Destination) -> ByteBuffer? {
+        var buffer = ByteBuffer(bytes: [0])
+        buffer.writeBytes(id.bytes)
+        buffer.writeInteger(UInt8(0))
+        buffer.writeInteger((target.network == .udp ? Command.udp : Command.tcp).rawValue)
+        guard AddressForm.portFirst.write(target.address, port: target.port, to: &buffer) else { return nil }
+        return buffer
+    }
 }
 
 /// Datagrams of VLESS command 2 and of no address: a big-endian 16-bit length and the data, all for one target.

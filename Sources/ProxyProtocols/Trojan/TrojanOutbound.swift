@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+package import ControlAPI
+package import ProxyCore
+import ProxyModel
+package import XrayProtos
+
+/// Sends streams through a Trojan server.
+package final class TrojanOutbound: OutboundProtocol {
+    package let name = "trojan"
+    private let server: Destination
+    private let key: TrojanKey
+
+    package init(_ config: Xray_Proxy_Trojan_ClientConfig) throws(ControlError) {
+        let scope = "proxy/trojan"
+        let endpoint = try ServerEndpoint(
+            config.hasServer ? config.server : nil, scope: scope, missing: "no target trojan server found")
+        guard case .trojan(let account)? = endpoint.user?.account else {
+            throw ControlError("\(scope): the server has no Trojan user")
+        }
+        server = endpoint.address
+        key = TrojanKey(password: account.password)
+    }
+
+    package func stream(for session: Session) -> StreamPlan {
+        guard let request = Trojan.request(key: key, target: session.target) else {
+            return .refuse("\(session.target): the domain is too long for Trojan")
+        }
+        var plan = DialPlan(target: server)
+        plan.handshake = PrefaceHandshake(request)
+        return .dial(plan)
+    }
+
+    package func packets(for session: Session) -> PacketPlan {
+        .refuse("datagrams through Trojan are not available in this build")
+    }
+}
