@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+package import ControlAPI
+import Foundation
+package import NIOCore
+import ProxyModel
+package import Routing
+package import Telemetry
+package import XrayProtos
+
+/// The core: inbounds → dispatcher → router → outbounds, with users, counters and logs; the ``ControlPlane`` of the process.
+///
+/// Thread-safe. `init` builds everything and opens nothing, so a configuration can be checked by making a core;
+/// `start` opens the listeners; `stop` closes them and ends the flows.
+package final class ProxyCore: Sendable {
+    let factory: any ProtocolFactory
+    let services: CoreServices
+    let inbounds = InboundSet()
+    let loops: LoopSet
+    let hasRouter: Bool
+    private let initialInbounds: [(Inbound, ListenPlan)]
+    let startedAt = ContinuousClock.now
+
+    package var log: CoreLog { services.log }
+    package var stats: StatsRegistry { services.stats }
+    package var bus: EventBus { services.events }
+
+    /// - Throws: ``ControlError`` for a setting that cannot be used, with the key path of the inbound or outbound.
+    package init(
+        _ settings: CoreSettings, factory: any ProtocolFactory, log: CoreLog, group: any EventLoopGroup,
+        assets: AssetDirectory, stats: StatsRegistry = StatsRegistry(), events: EventBus = EventBus(),
+        resolver: Resolver = Resolver()
+    ) throws {
+        let router: Router
+        do {
+            router = try Router(settings.routing, assets: assets)
+        } catch {
+            throw ControlError(error.message).within("routing")
+        }
+        self.factory = factory
+        hasRouter = settings.routing != nil
+        loops = LoopSet(group: group)
+        services = CoreServices(
+            policy: Policy(settings.policy, statistics: settings.keepsStatistics), stats: stats, log: log,
+            events: events, router: router, outbounds: OutboundSet { router.setOutboundTags($0) }, resolver: resolver)
+        let services = services
+        for context in loops.contexts {
+            context.onFlowLeft = { services.flowLeft($0) }
+        }
+        for (index, config) in settings.outbounds.enumerated() {
+            do {
+                try services.outbounds.add(Self.makeOutbound(config, factory: factory, services: services))
+            } catch {
+                throw error.within("outbounds[\(index)]")
+            }
+        }
+        var initial: [(Inbound, ListenPlan)] = []
+        for (index, config) in settings.inbounds.enumerated() {
+            do {
+                let (inbound, plan) = try Self.makeInbound(config, factory: factory, services: services)
+                try inbounds.reserve(inbound.tag)
+                initial.append((inbound, plan))
+            } catch {
+                throw error.within("inbounds[\(index)]")
+            }
+        }
+        initialInbounds = initial
+    }
+
+    private var listener: InboundListener { InboundListener(services: services, loops: loops) }
+
+    /// Opens the configured inbounds.
+    /// - Throws: ``ControlError`` when a port cannot be bound; everything opened before is closed again.
+    package func start() async throws {
+        _ = await loops.gather { $0.start() }
+        for (inbound, plan) in initialInbounds {
+            do {
+                try await listener.open(inbound, plan)
+            } catch {
+                await closeListeners()
+                throw error
+            }
+            inbounds.publish(inbound)
+            services.log.write(.debug, "app/proxyman/inbound", "listening on \(inbound.localAddresses) for \(inbound.tag)")
+        }
+    }
+
+    /// Closes the listeners, waits up to `grace` for the flows to end by themselves, and ends the rest.
+    package func stop(grace: Duration) async {
+        await closeListeners()
+        let clock = ContinuousClock()
+        let end = clock.now + grace
+        while clock.now < end, await flowCount() > 0 {
+            try? await clock.sleep(for: .milliseconds(50))
+        }
+        _ = await loops.gather {
+            $0.closeAll()
+            $0.stop()
+        }
+        services.decisions.close()
+        services.resolver.stop()
+    }
+
+    package func flowCount() async -> Int {
+        await loops.gather { $0.flowCount }.reduce(0, +)
+    }
+
+    private func closeListeners() async {
+        for inbound in inbounds.all { await inbound.closeListeners() }
+    }
+
+    /// The addresses that an inbound listens on; for tests and for the start-up log.
+    package func localAddresses(ofInbound tag: String) -> [SocketAddress] {
+        inbounds.find(tag)?.localAddresses ?? []
+    }
+
+    /// Puts an outbound of this process's own in use, such as the API's; it is not listed and not counted. One that has its
+    /// tag already is replaced.
+    package func addInternalOutbound(tag: String, _ proto: any OutboundProtocol) throws(ControlError) {
+        let wasDefault = services.outbounds.defaultOutbound?.tag == tag
+        services.outbounds.remove(tag)
+        if wasDefault { services.log.write(.warning, "app/commander", "the outbound \(tag) is replaced by the API's own") }
+        try services.outbounds.add(Outbound(tag: tag, proto: proto, config: nil, uplink: nil, downlink: nil))
+    }
+
+    // MARK: Building
+
+    func open(_ config: Xray_Core_InboundHandlerConfig) async throws {
+        let (inbound, plan) = try Self.makeInbound(config, factory: factory, services: services)
+        try inbounds.reserve(inbound.tag)
+        do {
+            try await listener.open(inbound, plan)
+        } catch {
+            inbounds.release(inbound.tag)
+            throw error
+        }
+        inbounds.publish(inbound)
+    }
+
+    private static func makeInbound(
+        _ config: Xray_Core_InboundHandlerConfig, factory: any ProtocolFactory, services: CoreServices
+    ) throws(ControlError) -> (Inbound, ListenPlan) {
+        let scope = "app/proxyman/inbound"
+        guard config.hasReceiverSettings else { throw ControlError("\(scope): receiver_settings is missing") }
+        guard config.hasProxySettings else { throw ControlError("\(scope): proxy_settings is missing") }
+        let receiver: Xray_App_Proxyman_ReceiverConfig
+        do {
+            _ = try TypedMessages.unpack(config.receiverSettings)
+            guard let typed = try config.receiverSettings.typed(as: Xray_App_Proxyman_ReceiverConfig.self) else {
+                throw ControlError("\(scope): not a ReceiverConfig")
+            }
+            receiver = typed
+        } catch {
+            throw ControlError(typed: error)
+        }
+        guard let proto = try factory.makeInbound(config.proxySettings) else {
+            throw ControlError("\(scope): not an inbound proxy.")
+        }
+        let plan = try ListenPlan(receiver)
+        let counts = !config.tag.isEmpty
+        let inbound = Inbound(
+            tag: config.tag, proto: proto, config: config,
+            uplink: counts && services.policy.countsInboundUplink
+                ? services.stats.counter("inbound>>>\(config.tag)>>>traffic>>>uplink") : nil,
+            downlink: counts && services.policy.countsInboundDownlink
+                ? services.stats.counter("inbound>>>\(config.tag)>>>traffic>>>downlink") : nil)
+        return (inbound, plan)
+    }
+
+    static func makeOutbound(
+        _ config: Xray_Core_OutboundHandlerConfig, factory: any ProtocolFactory, services: CoreServices
+    ) throws(ControlError) -> Outbound {
+        let scope = "app/proxyman/outbound"
+        guard config.hasProxySettings else { throw ControlError("\(scope): proxy_settings is missing") }
+        if config.hasSenderSettings {
+            do {
+                _ = try TypedMessages.unpack(config.senderSettings)
+                guard let sender = try config.senderSettings.typed(as: Xray_App_Proxyman_SenderConfig.self) else {
+                    throw ControlError("\(scope): settings is not SenderConfig")
+                }
+                try check(sender)
+            } catch {
+                throw ControlError(typed: error)
+            }
+        }
+        guard let proto = try factory.makeOutbound(config.proxySettings) else {
+            throw ControlError("\(scope): not an outbound handler")
+        }
+        let counts = !config.tag.isEmpty
+        return Outbound(
+            tag: config.tag, proto: proto, config: config,
+            uplink: counts && services.policy.countsOutboundUplink
+                ? services.stats.counter("outbound>>>\(config.tag)>>>traffic>>>uplink") : nil,
+            downlink: counts && services.policy.countsOutboundDownlink
+                ? services.stats.counter("outbound>>>\(config.tag)>>>traffic>>>downlink") : nil)
+    }
+
+    /// Refuses what this build cannot do rather than doing something else.
+    private static func check(_ sender: Xray_App_Proxyman_SenderConfig) throws(ControlError) {
+        let scope = "app/proxyman/outbound"
+        let stream = sender.streamSettings
+        guard ["", "tcp", "raw"].contains(stream.protocolName) else {
+            throw ControlError("\(scope): the transport \(stream.protocolName) is not available; use tcp (raw)")
+        }
+        guard stream.securityType.isEmpty || stream.securitySettings.isEmpty else {
+            throw ControlError("\(scope): the security \(stream.securityType) is not available; use none")
+        }
+        guard !sender.hasProxySettings || sender.proxySettings.tag.isEmpty else {
+            throw ControlError("\(scope): proxySettings (chained outbounds) is not available")
+        }
+        guard !sender.multiplexSettings.enabled else {
+            throw ControlError("\(scope): mux is not available; leave it out or set enabled to false")
+        }
+    }
+}
+
+extension ControlError {
+    /// The error of an operation that may throw a ``TypedMessageError`` or a ``ControlError``.
+    init(typed error: any Error) {
+        switch error {
+        case let error as ControlError: self = error
+        case let error as TypedMessageError: self.init(error.protoMessage)
+        default: self.init("\(error)")
+        }
+    }
+}
+
+extension TypedMessageError {
+    /// The text that protobuf's Go runtime has for the same fault.
+    package var protoMessage: String {
+        switch self {
+        case .notFound: "proto: not found"
+        case .malformed: "proto: cannot parse invalid wire-format data"
+        }
+    }
+}

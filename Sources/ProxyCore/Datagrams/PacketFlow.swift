@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+import Telemetry
+
+/// Carries the datagrams of a flow to their targets and back; confined to its event loop.
+protocol PacketLink: AnyObject {
+    func start(receive: @escaping (Packet) -> Void, failed: @escaping (any Error) -> Void)
+    func send(_ packet: Packet)
+    func close()
+}
+
+/// The datagrams of one source through one outbound, counted and listed like any flow. Confined to its event loop.
+final class PacketFlow {
+    private let flow: Flow
+    private let loop: LoopContext
+    /// Nil where datagrams are swallowed.
+    private let link: (any PacketLink)?
+    private let uplink: Counter?
+    private let downlink: Counter?
+    private let deliver: (Packet) -> Void
+    private var isClosed = false
+    var onClose: (() -> Void)?
+
+    init(
+        flow: Flow, loop: LoopContext, link: (any PacketLink)?, uplink: Counter?, downlink: Counter?,
+        deliver: @escaping (Packet) -> Void
+    ) {
+        self.flow = flow
+        self.loop = loop
+        self.link = link
+        self.uplink = uplink
+        self.downlink = downlink
+        self.deliver = deliver
+    }
+
+    func start() {
+        flow.onClose = { [weak self] in self?.close() }
+        link?.start(
+            receive: { [weak self] packet in self?.received(packet) },
+            failed: { [weak self] _ in self?.close() })
+    }
+
+    func send(_ packet: Packet) {
+        guard !isClosed else { return }
+        let bytes = packet.payload.readableBytes
+        flow.countUplink(bytes, now: loop.now)
+        guard let link else { return }
+        uplink?.add(bytes)
+        link.send(packet)
+    }
+
+    func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        link?.close()
+        flow.onClose = nil
+        loop.remove(flow)
+        onClose?()
+        onClose = nil
+    }
+
+    private func received(_ packet: Packet) {
+        guard !isClosed else { return }
+        let bytes = packet.payload.readableBytes
+        downlink?.add(bytes)
+        flow.countDownlink(bytes, now: loop.now)
+        deliver(packet)
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+import ProxyModel
+import Telemetry
+
+/// The datagrams of one source: each target is routed by the rules once, and all targets that go to the same outbound share
+/// one flow and one socket there, so that the far ends see one address (full cone). Confined to its event loop.
+final class PacketSession {
+    /// How long a source may be silent before its sockets are given up.
+    static let idleLimit = TimeAmount.seconds(60)
+    /// Targets whose routes are remembered; beyond it they are routed anew.
+    private static let rememberedTargets = 1024
+
+    private let services: CoreServices
+    private let loop: LoopContext
+    private let origin: Session
+    /// Takes datagrams that come back; `peer` is where they come from.
+    private let deliver: (Packet) -> Void
+    private var routes: [Destination: PacketFlow] = [:]
+    private var flows: [ObjectIdentifier: PacketFlow] = [:]
+    private var isClosed = false
+    /// Called when the last flow has ended by itself.
+    var onIdle: (() -> Void)?
+
+    init(services: CoreServices, loop: LoopContext, origin: Session, deliver: @escaping (Packet) -> Void) {
+        self.services = services
+        self.loop = loop
+        self.origin = origin
+        self.deliver = deliver
+    }
+
+    func send(_ packet: Packet) {
+        guard !isClosed else { return }
+        if let flow = routes[packet.peer] {
+            flow.send(packet)
+            return
+        }
+        var session = origin
+        session.target = packet.peer
+        services.route(session, on: loop.eventLoop) { [weak self] route in
+            self?.follow(route, session: session, packet: packet)
+        }
+    }
+
+    func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        onIdle = nil
+        for flow in flows.values { flow.close() }
+        flows = [:]
+        routes = [:]
+    }
+
+    private func follow(_ route: CoreServices.Route, session: Session, packet: Packet) {
+        guard !isClosed else { return }
+        services.logRoute(session, route)
+        guard let outbound = route.outbound else { return }
+        let key = ObjectIdentifier(outbound)
+        let flow = flows[key] ?? open(session, outbound: outbound)
+        guard let flow else { return }
+        flows[key] = flow
+        if routes.count >= Self.rememberedTargets { routes.removeAll(keepingCapacity: true) }
+        routes[packet.peer] = flow
+        flow.send(packet)
+    }
+
+    private func open(_ session: Session, outbound: Outbound) -> PacketFlow? {
+        let link: (any PacketLink)?
+        switch outbound.proto.packets(for: session) {
+        case .socket(let plan):
+            link = UDPSocketLink(plan: plan, services: services, loop: loop)
+        case .discard:
+            link = nil
+        case .refuse(let why):
+            services.log.write(.warning, session: session.logID, "proxy/\(outbound.proto.name)", why)
+            return nil
+        }
+        let flow = services.openFlow(session, outbound: outbound, on: loop, idleLimit: Self.idleLimit)
+        let packets = PacketFlow(
+            flow: flow, loop: loop, link: link, uplink: outbound.uplink, downlink: outbound.downlink, deliver: deliver)
+        let key = ObjectIdentifier(outbound)
+        packets.onClose = { [weak self] in self?.left(key) }
+        packets.start()
+        return packets
+    }
+
+    private func left(_ key: ObjectIdentifier) {
+        guard !isClosed else { return }
+        guard let gone = flows.removeValue(forKey: key) else { return }
+        routes = routes.filter { $0.value !== gone }
+        if flows.isEmpty { onIdle?() }
+    }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+import ProxyModel
+
+/// Datagrams framed inside a connection, to and from a ``PacketSession``. Confined to its event loop.
+final class StreamPacketRelay {
+    private let end: StreamEnd
+    private let codec: any PacketStreamCodec
+    private let target: Destination
+    private var responseHeader: ByteBuffer?
+    private var session: PacketSession?
+
+    init(services: CoreServices, loop: LoopContext, end: StreamEnd, session: Session, request: PacketRequest) {
+        self.end = end
+        self.codec = request.codec
+        self.target = request.target
+        self.responseHeader = request.responseHeader
+        self.session = PacketSession(services: services, loop: loop, origin: session) { [weak self] packet in
+            self?.deliver(packet)
+        }
+        self.session?.onIdle = { [weak self] in self?.end.finish() }
+    }
+
+    func received(_ buffer: inout ByteBuffer) {
+        do {
+            while let packet = try codec.decode(&buffer, defaultTarget: target) { session?.send(packet) }
+        } catch {
+            buffer.clear()
+            end.finish()
+        }
+    }
+
+    func close() {
+        session?.close()
+        session = nil
+    }
+
+    private func deliver(_ packet: Packet) {
+        // A slow reader loses datagrams, as behind any full queue.
+        guard end.channel?.isWritable ?? false,
+            var frame = codec.encode(packet, allocator: ByteBufferAllocator())
+        else { return }
+        if var header = responseHeader {
+            responseHeader = nil
+            header.writeBuffer(&frame)
+            end.send(header)
+        } else {
+            end.send(frame)
+        }
+    }
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+import NIOPosix
+import ProxyModel
+
+/// Datagrams by a UDP socket of their own for each address family, bound when the first target of that family is seen.
+/// Confined to its event loop.
+final class UDPSocketLink: PacketLink, @unchecked Sendable {  // confined to `loop.eventLoop`
+    /// Datagrams that wait while a socket is being bound or a name is looked up; more are dropped, as a network would.
+    private static let waitingLimit = 64
+
+    private enum Socket {
+        case binding([AddressedEnvelope<ByteBuffer>])
+        case bound(any Channel)
+    }
+
+    private let plan: PacketSocketPlan
+    private let services: CoreServices
+    private let loop: LoopContext
+    private var sockets: [Bool: Socket] = [:]
+    private var names: [String: IPAddress] = [:]
+    private var waitingForNames = 0
+    private var receive: ((Packet) -> Void)?
+    private var failed: ((any Error) -> Void)?
+    private var isClosed = false
+
+    init(plan: PacketSocketPlan, services: CoreServices, loop: LoopContext) {
+        self.plan = plan
+        self.services = services
+        self.loop = loop
+    }
+
+    func start(receive: @escaping (Packet) -> Void, failed: @escaping (any Error) -> Void) {
+        self.receive = receive
+        self.failed = failed
+    }
+
+    func send(_ packet: Packet) {
+        guard !isClosed else { return }
+        let target = plan.redirect?(packet.peer) ?? packet.peer
+        switch target.address {
+        case .ip(let ip):
+            send(packet.payload, to: ip, port: target.port)
+        case .domain(let name):
+            if let ip = names[name] {
+                send(packet.payload, to: ip, port: target.port)
+            } else {
+                lookUp(name, then: packet.payload, port: target.port)
+            }
+        }
+    }
+
+    func close() {
+        isClosed = true
+        receive = nil
+        failed = nil
+        for case .bound(let channel) in sockets.values { channel.close(promise: nil) }
+        sockets = [:]
+    }
+
+    private func lookUp(_ name: String, then payload: ByteBuffer, port: UInt16) {
+        guard waitingForNames < Self.waitingLimit else { return }
+        waitingForNames += 1
+        services.resolver.resolve(name, on: loop.eventLoop).assumeIsolated().whenSuccess { [self] addresses in
+            waitingForNames -= 1
+            guard !isClosed, let ip = plan.resolution.order(addresses).first(where: { plan.admits?($0, port) ?? true })
+            else { return }
+            names[name] = ip
+            send(payload, to: ip, port: port)
+        }
+    }
+
+    private func send(_ payload: ByteBuffer, to ip: IPAddress, port: UInt16) {
+        guard plan.admits?(ip, port) ?? true else { return }
+        let envelope = AddressedEnvelope(remoteAddress: SocketAddress(ip, port: port), data: payload)
+        switch sockets[ip.isIPv4] {
+        case .bound(let channel):
+            channel.writeAndFlush(envelope, promise: nil)
+        case .binding(var waiting):
+            guard waiting.count < Self.waitingLimit else { return }
+            waiting.append(envelope)
+            sockets[ip.isIPv4] = .binding(waiting)
+        case nil:
+            sockets[ip.isIPv4] = .binding([envelope])
+            bind(isIPv4: ip.isIPv4)
+        }
+    }
+
+    private func bind(isIPv4: Bool) {
+        var local: IPAddress = isIPv4 ? .anyV4 : .anyV6
+        if let address = plan.localAddress, address.isIPv4 == isIPv4 { local = address }
+        UDPSockets.bind(to: SocketAddress(local, port: 0), on: loop.eventLoop) { [weak self] buffer, from in
+            guard let endpoint = Endpoint(from) else { return }
+            self?.receive?(
+                Packet(
+                    payload: buffer,
+                    peer: Destination(network: .udp, address: .ip(endpoint.ip), port: endpoint.port)))
+        }.assumeIsolated().whenComplete { [self] result in
+            switch result {
+            case .success(let channel): bound(channel, isIPv4: isIPv4)
+            case .failure(let error): failed?(error)
+            }
+        }
+    }
+
+    private func bound(_ channel: any Channel, isIPv4: Bool) {
+        guard !isClosed else {
+            channel.close(promise: nil)
+            return
+        }
+        let waiting = sockets.updateValue(.bound(channel), forKey: isIPv4)
+        guard case .binding(let envelopes) = waiting else { return }
+        for envelope in envelopes { channel.write(envelope, promise: nil) }
+        channel.flush()
+    }
+}

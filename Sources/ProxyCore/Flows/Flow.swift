@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+import ControlAPI
+import NIOCore
+import ProxyModel
+import Telemetry
+
+/// One live stream, or one source's datagrams through one outbound: what is counted, listed, limited and closed.
+///
+/// Confined to its event loop.
+final class Flow {
+    let id: UInt64
+    let session: Session
+    let outboundTag: String
+    let policy: LevelPolicy
+    let openedAt: NIODeadline
+
+    private(set) var uplink: Int64 = 0
+    private(set) var downlink: Int64 = 0
+    private let uplinkCounter: Counter?
+    private let downlinkCounter: Counter?
+    private let onlineMap: OnlineMap?
+
+    /// When the last payload moved, on the loop's coarse clock.
+    var lastActivity: NIODeadline
+    /// How long the flow may be silent before it is ended.
+    var idleLimit: TimeAmount
+    /// Ends the flow's sockets; set by their owner.
+    var onClose: (() -> Void)?
+
+    init(
+        id: UInt64, session: Session, outboundTag: String, policy: LevelPolicy, idleLimit: TimeAmount, now: NIODeadline,
+        uplinkCounter: Counter?, downlinkCounter: Counter?, onlineMap: OnlineMap?
+    ) {
+        self.id = id
+        self.session = session
+        self.outboundTag = outboundTag
+        self.policy = policy
+        self.idleLimit = idleLimit
+        self.openedAt = now
+        self.lastActivity = now
+        self.uplinkCounter = uplinkCounter
+        self.downlinkCounter = downlinkCounter
+        self.onlineMap = onlineMap
+    }
+
+    func countUplink(_ bytes: Int, now: NIODeadline) {
+        uplink &+= Int64(bytes)
+        uplinkCounter?.add(bytes)
+        lastActivity = now
+    }
+
+    func countDownlink(_ bytes: Int, now: NIODeadline) {
+        downlink &+= Int64(bytes)
+        downlinkCounter?.add(bytes)
+        lastActivity = now
+    }
+
+    func isIdle(at now: NIODeadline) -> Bool {
+        now - lastActivity >= idleLimit
+    }
+
+    /// Called once, by the table that the flow leaves.
+    func left() -> OnlineMap? {
+        onlineMap
+    }
+
+    var summary: FlowSummary {
+        FlowSummary(
+            id: id, inbound: session.inboundTag, outbound: outboundTag, email: session.user?.email ?? "",
+            source: session.source, target: session.target)
+    }
+
+    func report(now: NIODeadline) -> FlowReport {
+        FlowReport(
+            summary: summary, uplink: uplink, downlink: downlink,
+            age: Double((now - openedAt).nanoseconds) / 1e9)
+    }
+
+    func matches(_ selector: FlowSelector) -> Bool {
+        if let inbound = selector.inbound, inbound != session.inboundTag { return false }
+        if let outbound = selector.outbound, outbound != outboundTag { return false }
+        if let source = selector.source, source != session.source.ip { return false }
+        if let email = selector.email, email.lowercased() != session.user?.email.lowercased() { return false }
+        return true
+    }
+}

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+import Telemetry
+
+/// What a stream end tells its owner while it is not relaying yet.
+protocol StreamEndOwner: AnyObject {
+    /// Everything received so far and not consumed is in `buffer`.
+    func received(_ buffer: inout ByteBuffer, on end: StreamEnd)
+    func inputEnded(on end: StreamEnd)
+    /// The socket is gone, in whatever phase.
+    func closed(_ end: StreamEnd)
+}
+
+/// One end of a relayed stream: the channel handler on the inbound's or the outbound's socket.
+///
+/// While relaying, a chunk goes from `channelRead` of one end straight to `write` of the other, on the same event loop:
+/// no queue, no copy, no `await`. Back-pressure is kept by holding back the socket's `read` while the other end is not
+/// writable. Confined to its channel's event loop.
+final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private enum Phase {
+        /// Bytes go to the owner (handshake, or waiting for the dial).
+        case owned
+        case relaying
+        /// Bytes pass through to the handlers behind this one, and are counted.
+        case serving
+        case closed
+    }
+
+    enum Direction {
+        case inbound
+        case outbound
+    }
+
+    let direction: Direction
+    private let loop: LoopContext
+    private var phase = Phase.owned
+    private var context: ChannelHandlerContext?
+    private unowned(unsafe) var peer: StreamEnd?
+    private var flow: Flow?
+    private var codec: (any StreamCodec)?
+    private var responseHeader: ByteBuffer?
+    /// Bytes that arrived and were not consumed: a partial header, early payload, or a partial chunk of the codec.
+    private var pending: ByteBuffer?
+    private let readCounter: Counter?
+    private let writeCounter: Counter?
+    private var readHeld = false
+    private var mayRead = true
+    private var inputEnded = false
+    private var outputEnded = false
+    /// Released when the socket closes.
+    var owner: (any StreamEndOwner)?
+    /// Called once when the socket is connected and its addresses are known.
+    var onActive: ((StreamEnd, any Channel) -> Void)?
+
+    init(direction: Direction, loop: LoopContext, readCounter: Counter?, writeCounter: Counter?) {
+        self.direction = direction
+        self.loop = loop
+        self.readCounter = readCounter
+        self.writeCounter = writeCounter
+    }
+
+    var channel: (any Channel)? { context?.channel }
+    var isOpen: Bool { phase != .closed && context != nil }
+
+    // MARK: Owner's verbs
+
+    /// Keeps the socket from being read until `resumeReading`; bytes wait in the kernel, and the peer is slowed down.
+    func pauseReading() { mayRead = false }
+
+    func resumeReading() {
+        mayRead = true
+        releaseRead()
+    }
+
+    /// Sends bytes outside the relay (a handshake's reply).
+    func send(_ buffer: ByteBuffer) {
+        guard let context, phase != .closed else { return }
+        writeCounter?.add(buffer.readableBytes)
+        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+    }
+
+    /// Starts relaying between two ends of the same event loop; what either side already has is moved first.
+    static func join(
+        inbound: StreamEnd, outbound: StreamEnd, flow: Flow, inboundCodec: (any StreamCodec)?,
+        outboundCodec: (any StreamCodec)?, responseHeader: ByteBuffer?
+    ) {
+        inbound.begin(flow: flow, peer: outbound, codec: inboundCodec, responseHeader: responseHeader)
+        outbound.begin(flow: flow, peer: inbound, codec: outboundCodec, responseHeader: nil)
+        inbound.movePending()
+        outbound.movePending()
+        if inbound.inputEnded { inbound.forwardEnd() }
+        if outbound.inputEnded { outbound.forwardEnd() }
+        inbound.resumeReading()
+        outbound.resumeReading()
+    }
+
+    /// From here on bytes go to the handlers that are added behind this one.
+    func serve(flow: Flow) {
+        phase = .serving
+        self.flow = flow
+        if let context, let early = pending, early.readableBytes > 0 {
+            pending = nil
+            flow.countUplink(early.readableBytes, now: loop.now)
+            context.fireChannelRead(wrapInboundOut(early))
+            context.fireChannelReadComplete()
+        }
+        resumeReading()
+    }
+
+    /// Closes the socket now; what is not written yet is lost.
+    func abort() {
+        context?.close(mode: .all, promise: nil)
+    }
+
+    /// Closes the socket once everything written so far is out, or when the peer of the socket stops taking it.
+    func finish() {
+        guard let context, phase != .closed else { return }
+        guard !outputEnded else {
+            context.close(mode: .all, promise: nil)
+            return
+        }
+        outputEnded = true
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.whenComplete { _ in bound.value.close(mode: .all, promise: nil) }
+        context.flush()
+        context.close(mode: .output, promise: promise)
+    }
+
+    // MARK: Relay
+
+    private func begin(flow: Flow, peer: StreamEnd, codec: (any StreamCodec)?, responseHeader: ByteBuffer?) {
+        phase = .relaying
+        self.flow = flow
+        self.peer = peer
+        self.codec = codec
+        self.responseHeader = responseHeader
+    }
+
+    private func movePending() {
+        guard var buffer = pending, buffer.readableBytes > 0 else { return }
+        pending = nil
+        relay(&buffer)
+        peer?.flushNow()
+    }
+
+    private func relay(_ buffer: inout ByteBuffer) {
+        guard let peer else { return }
+        guard let codec else {
+            count(buffer.readableBytes)
+            peer.write(buffer)
+            return
+        }
+        if pending != nil {
+            pending?.writeBuffer(&buffer)
+        } else {
+            pending = buffer
+        }
+        do {
+            while pending != nil, let payload = try decode(codec) {
+                count(payload.readableBytes)
+                peer.write(payload)
+            }
+            if pending?.readableBytes == 0 { pending = nil }
+            if codec.sawEnd, !inputEnded {
+                inputEnded = true
+                forwardEnd()
+            }
+        } catch {
+            flow?.onClose?()
+        }
+    }
+
+    private func decode(_ codec: any StreamCodec) throws -> ByteBuffer? {
+        guard var buffer = pending else { return nil }
+        pending = nil
+        defer { pending = buffer }
+        return try codec.decode(&buffer)
+    }
+
+    private func count(_ bytes: Int) {
+        guard bytes > 0 else { return }
+        switch direction {
+        case .inbound: flow?.countUplink(bytes, now: loop.now)
+        case .outbound: flow?.countDownlink(bytes, now: loop.now)
+        }
+    }
+
+    /// Writes payload that came from the other end.
+    private func write(_ payload: ByteBuffer) {
+        guard let context, !outputEnded else { return }
+        if let header = responseHeader {
+            responseHeader = nil
+            writeCounter?.add(header.readableBytes)
+            context.write(wrapOutboundOut(header), promise: nil)
+        }
+        let out = codec.map { $0.encode(payload, allocator: context.channel.allocator) } ?? payload
+        writeCounter?.add(out.readableBytes)
+        context.write(wrapOutboundOut(out), promise: nil)
+    }
+
+    private func flushNow() {
+        context?.flush()
+    }
+
+    /// The other end's input is over: no more will be written here.
+    private func endOutput() {
+        guard let context, !outputEnded, phase != .closed else { return }
+        if let header = responseHeader {
+            responseHeader = nil
+            writeCounter?.add(header.readableBytes)
+            context.write(wrapOutboundOut(header), promise: nil)
+        }
+        if let last = codec?.finish(allocator: context.channel.allocator) {
+            writeCounter?.add(last.readableBytes)
+            context.write(wrapOutboundOut(last), promise: nil)
+        }
+        outputEnded = true
+        context.flush()
+        context.close(mode: .output, promise: nil)
+    }
+
+    /// This end's input is over: passes the end on, and shortens what the flow may idle for.
+    private func forwardEnd() {
+        guard let flow, let peer else { return }
+        flow.lastActivity = loop.now
+        if peer.inputEnded {
+            flow.idleLimit = .seconds(Int64(min(flow.policy.uplinkOnly, flow.policy.downlinkOnly)))
+        } else {
+            let seconds = direction == .inbound ? flow.policy.downlinkOnly : flow.policy.uplinkOnly
+            flow.idleLimit = .seconds(Int64(seconds))
+        }
+        peer.endOutput()
+    }
+
+    private func releaseRead() {
+        guard readHeld, canRead, let context else { return }
+        readHeld = false
+        context.read()
+    }
+
+    private var canRead: Bool {
+        guard mayRead else { return false }
+        guard phase == .relaying, let peer else { return true }
+        return peer.context?.channel.isWritable ?? false
+    }
+
+    // MARK: ChannelHandler
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        if let onActive {
+            self.onActive = nil
+            onActive(self, context.channel)
+        }
+        context.fireChannelActive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        left()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch phase {
+        case .relaying:
+            var buffer = unwrapInboundIn(data)
+            readCounter?.add(buffer.readableBytes)
+            relay(&buffer)
+        case .serving:
+            let bytes = unwrapInboundIn(data).readableBytes
+            readCounter?.add(bytes)
+            flow?.countUplink(bytes, now: loop.now)
+            context.fireChannelRead(data)
+        case .owned:
+            var buffer = unwrapInboundIn(data)
+            readCounter?.add(buffer.readableBytes)
+            if pending != nil {
+                pending?.writeBuffer(&buffer)
+            } else {
+                pending = buffer
+            }
+            offerPending()
+        case .closed:
+            break
+        }
+    }
+
+    /// Shows the owner what has arrived; what it leaves stays for the next time.
+    func offerPending() {
+        guard phase == .owned, let owner, var buffer = pending, buffer.readableBytes > 0 else { return }
+        pending = nil
+        owner.received(&buffer, on: self)
+        if buffer.readableBytes > 0 {
+            if var later = pending {
+                buffer.writeBuffer(&later)
+            }
+            pending = buffer
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        switch phase {
+        case .relaying: peer?.flushNow()
+        case .serving: context.fireChannelReadComplete()
+        case .owned, .closed: break
+        }
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if canRead {
+            context.read()
+        } else {
+            readHeld = true
+        }
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        let bytes = unwrapOutboundIn(data).readableBytes
+        writeCounter?.add(bytes)
+        flow?.countDownlink(bytes, now: loop.now)
+        context.write(data, promise: promise)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if phase == .serving {
+            context.fireChannelWritabilityChanged()
+        } else if context.channel.isWritable {
+            peer?.releaseRead()
+        }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case .inputClosed? = event as? ChannelEvent, phase != .serving else {
+            context.fireUserInboundEventTriggered(event)
+            return
+        }
+        guard !inputEnded else { return }
+        inputEnded = true
+        switch phase {
+        case .relaying: forwardEnd()
+        case .owned: owner?.inputEnded(on: self)
+        case .serving, .closed: break
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        context.fireChannelInactive()
+        left()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(mode: .all, promise: nil)
+    }
+
+    private func left() {
+        guard phase != .closed else { return }
+        phase = .closed
+        let other = peer
+        peer = nil
+        other?.peer = nil
+        other?.finish()
+        codec = nil
+        pending = nil
+        flow = nil
+        let owner = owner
+        self.owner = nil
+        owner?.closed(self)
+    }
+}

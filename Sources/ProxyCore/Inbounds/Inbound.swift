@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+import Synchronization
+import Telemetry
+import XrayProtos
+
+/// An inbound in use: its tag, what it speaks, its counters, and its listeners.
+final class Inbound: Sendable {
+    let tag: String
+    let proto: any InboundProtocol
+    /// The configuration as it was given, for ListInbounds.
+    let config: Xray_Core_InboundHandlerConfig
+    let uplink: Counter?
+    let downlink: Counter?
+    private let listeners = Mutex<[any Channel]>([])
+
+    init(
+        tag: String, proto: any InboundProtocol, config: Xray_Core_InboundHandlerConfig, uplink: Counter?,
+        downlink: Counter?
+    ) {
+        self.tag = tag
+        self.proto = proto
+        self.config = config
+        self.uplink = uplink
+        self.downlink = downlink
+    }
+
+    func opened(_ listener: any Channel) {
+        listeners.withLock { $0.append(listener) }
+    }
+
+    /// The addresses that are listened on, in the order in which they were opened.
+    var localAddresses: [SocketAddress] {
+        listeners.withLock { $0.compactMap(\.localAddress) }
+    }
+
+    /// Closes the listeners; connections that were accepted live on.
+    func closeListeners() async {
+        let open = listeners.withLock { listeners in
+            defer { listeners = [] }
+            return listeners
+        }
+        for listener in open { try? await listener.close() }
+    }
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+import ControlAPI
+import Foundation
+import NIOCore
+import ProxyModel
+import XrayProtos
+
+/// Where an inbound listens, from its ReceiverConfig.
+struct ListenPlan: Sendable, Equatable {
+    /// Nil = all addresses, both families.
+    var ip: IPAddress?
+    var ports: [UInt16] = []
+    /// A unix socket's path in place of an address; `@name` is an abstract one.
+    var unixPath: String?
+
+    /// - Throws: For a domain other than `localhost`, a port above 65535, or a transport that this build does not have.
+    init(_ config: Xray_App_Proxyman_ReceiverConfig) throws(ControlError) {
+        try Self.check(config.streamSettings)
+        if config.hasListen {
+            switch config.listen.address {
+            case .ip(let bytes):
+                guard let ip = IPAddress(bytes: bytes) else {
+                    throw ControlError("app/proxyman/inbound: listen address of \(bytes.count) bytes")
+                }
+                self.ip = ip.isUnspecified ? nil : ip
+            case .domain(let name):
+                if name == "localhost" {
+                    ip = .loopbackV4
+                } else if name.hasPrefix("/") || name.hasPrefix("@") {
+                    unixPath = name
+                    return
+                } else {
+                    throw ControlError("app/proxyman/inbound: unable to listen on domain address: \(name)")
+                }
+            case nil:
+                throw ControlError("app/proxyman/inbound: listen address is empty")
+            }
+        }
+        for range in config.portList.range where range.from <= range.to {
+            guard range.to <= 65_535 else {
+                throw ControlError("app/proxyman/inbound: port \(range.to) is not in 0-65535")
+            }
+            for port in range.from...range.to where port != 0 { ports.append(UInt16(port)) }
+        }
+    }
+
+    var socketAddresses: [SocketAddress] {
+        ports.map { SocketAddress(ip ?? .anyV6, port: $0) }
+    }
+
+    private static func check(_ stream: Xray_Transport_Internet_StreamConfig) throws(ControlError) {
+        let transport = stream.protocolName
+        guard ["", "tcp", "raw"].contains(transport) else {
+            throw ControlError("app/proxyman/inbound: the transport \(transport) is not available; use tcp (raw)")
+        }
+        guard stream.securityType.isEmpty || stream.securitySettings.isEmpty else {
+            throw ControlError("app/proxyman/inbound: the security \(stream.securityType) is not available; use none")
+        }
+    }
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+import Telemetry
+import XrayProtos
+
+/// An outbound in use: its tag, what it does, and its counters.
+final class Outbound: Sendable {
+    let tag: String
+    let proto: any OutboundProtocol
+    /// The configuration as it was given, for ListOutbounds; nil for the API's own outbound, which is not listed.
+    let config: Xray_Core_OutboundHandlerConfig?
+    let uplink: Counter?
+    let downlink: Counter?
+
+    init(
+        tag: String, proto: any OutboundProtocol, config: Xray_Core_OutboundHandlerConfig?, uplink: Counter?,
+        downlink: Counter?
+    ) {
+        self.tag = tag
+        self.proto = proto
+        self.config = config
+        self.uplink = uplink
+        self.downlink = downlink
+    }
+}
