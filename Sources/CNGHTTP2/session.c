@@ -414,7 +414,6 @@ static int on_frame_recv(nghttp2_session *nghttp2, const nghttp2_frame *frame, v
 
 static int on_data_chunk_recv(
     nghttp2_session *nghttp2, uint8_t flags, int32_t stream_id, const uint8_t *data, size_t length, void *user_data) {
-    (void)flags;
     cnghttp2_session *session = user_data;
     stream *source = nghttp2_session_get_stream_user_data(nghttp2, stream_id);
     uintptr_t offset = (uintptr_t)data - (uintptr_t)session->input;
@@ -431,6 +430,7 @@ static int on_data_chunk_recv(
     }
     event->offset = (uint32_t)offset;
     event->length = (uint32_t)length;
+    event->ends_stream = (flags & NGHTTP2_FLAG_END_STREAM) != 0;
     return 0;
 }
 
@@ -531,6 +531,8 @@ cnghttp2_session *cnghttp2_session_new(const cnghttp2_options *options) {
 
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
+    /* grpc-go sends status messages that begin with a space (" not found.") as they are. */
+    nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);
 
     int result = options->is_server ? nghttp2_session_server_new2(&session->nghttp2, callbacks, session, option)
                                     : nghttp2_session_client_new2(&session->nghttp2, callbacks, session, option);
@@ -777,12 +779,4 @@ int cnghttp2_submit_shutdown_notice(cnghttp2_session *session) {
 int cnghttp2_submit_goaway(cnghttp2_session *session, uint32_t code) {
     int32_t last = nghttp2_session_get_last_proc_stream_id(session->nghttp2);
     return nghttp2_submit_goaway(session->nghttp2, NGHTTP2_FLAG_NONE, last, code, NULL, 0);
-}
-
-size_t cnghttp2_stream_count(const cnghttp2_session *session) {
-    size_t count = 0;
-    for (uint32_t slot = 0; slot < session->stream_slots; slot++) {
-        count += session->streams[slot]->id != 0;
-    }
-    return count;
 }

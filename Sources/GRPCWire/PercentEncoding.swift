@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The encoding of `grpc-message`: UTF-8 with everything outside space...`~`, and `%` itself, as `%XX`.
+/// The encoding of `grpc-message`: UTF-8 with everything outside space...`~`, and `%` itself, as `%XX`; a space at either end, too,
+/// which HTTP/2 (RFC 9113 section 8.2.1) forbids in a field's value.
 enum PercentEncoding {
     static func encode(_ text: String) -> [UInt8] {
         var encoded: [UInt8] = []
         encoded.reserveCapacity(text.utf8.count)
-        for byte in text.utf8 {
-            if 0x20...0x7e ~= byte && byte != 0x25 {
+        let last = text.utf8.count - 1
+        for (offset, byte) in text.utf8.enumerated() {
+            let isOuterSpace = byte == 0x20 && (offset == 0 || offset == last)
+            if 0x20...0x7e ~= byte, byte != 0x25, !isOuterSpace {
                 encoded.append(byte)
             } else {
                 encoded.append(0x25)
