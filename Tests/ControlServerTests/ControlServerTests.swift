@@ -4,6 +4,7 @@ import ControlServer
 import GRPCWire
 import NIOCore
 import NIOPosix
+import SwiftProtobuf
 import Testing
 import XrayProtos
 
@@ -13,8 +14,10 @@ struct ControlServerTests {
     @Test func answersUnderItsOwnNameAndItsAlias() async throws {
         try await RunningServer.run(counters: ["a": 5]) { running in
             for service in [stats, "v2ray.core.app.stats.command.StatsService"] {
-                #expect(try await running.call("\(service)/GetStats", "0a0161") == "0a050a01611005")
-                #expect(try await running.call("\(service)/QueryStats") == "0a050a01611005")
+                let one = try await running.call("\(service)/GetStats", "0a0161")
+                #expect(one == "0a050a01611005")
+                let all = try await running.call("\(service)/QueryStats")
+                #expect(all == "0a050a01611005")
             }
         }
     }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import ControlAPI
 import ControlServer
 import Foundation
 import GRPCWire
@@ -67,13 +68,12 @@ struct ListeningTests {
 
     @Test func aStaleSocketFileIsReplacedButNotALiveOne() async throws {
         let path = NSTemporaryDirectory() + "ctl-\(UUID().uuidString.prefix(8)).sock"
-        // A listener that is closed without removing its file is what a killed process leaves.
-        let left = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .bind(unixDomainSocketPath: path).get()
+        let left = try Self.listeningSocket(at: path)
         let first = server()
         let busy = await #expect(throws: ControlServerError.self) { try await first.listen(on: path) }
         #expect(busy?.message.contains("another program listens there") == true)
-        try await left.close()
+        // The file stays, as it does when a process is killed.
+        close(left)
         #expect(FileManager.default.fileExists(atPath: path))
         try await first.listen(on: path)
         await first.stop()
@@ -87,6 +87,20 @@ struct ListeningTests {
         #expect(try String(contentsOfFile: path, encoding: .utf8) == "precious")
         await server.stop()
         try FileManager.default.removeItem(atPath: path)
+    }
+
+    private static func listeningSocket(at path: String) throws -> Int32 {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let result = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        try #require(result == 0 && listen(descriptor, 1) == 0)
+        return descriptor
     }
 
     private func server() -> ControlServer {
