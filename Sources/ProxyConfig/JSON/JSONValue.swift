@@ -34,18 +34,18 @@ package enum JSONValue: Sendable, Hashable {
 extension JSONNode {
     /// The node of a value that came from no document; members are in the order of their names.
     package init(_ value: JSONValue) {
-        switch value {
-        case .null: self.init(.null)
-        case .bool(let value): self.init(.bool(value))
-        case .integer(let value): self.init(.number(JSONNumber(text: String(value))))
-        case .double(let value): self.init(value.isFinite ? .number(JSONNumber(text: value.jsonText)) : .null)
-        case .string(let text): self.init(.string(text))
-        case .array(let values): self.init(.array(values.map { JSONNode($0) }))
-        case .object(let values):
-            self.init(
-                .object(
-                    values.sorted { $0.key < $1.key }.map { Member(name: $0.key, node: JSONNode($0.value)) }))
-        }
+        let plain: Value =
+            switch value {
+            case .null: .null
+            case .bool(let value): .bool(value)
+            case .integer(let value): .number(JSONNumber(text: String(value)))
+            case .double(let value): value.isFinite ? .number(JSONNumber(text: value.jsonText)) : .null
+            case .string(let text): .string(text)
+            case .array(let values): .array(values.map { JSONNode($0) })
+            case .object(let values):
+                .object(values.sorted { $0.key < $1.key }.map { Member(name: $0.key, node: JSONNode($0.value)) })
+            }
+        self.init(plain, offset: nil)
     }
 }
 
