@@ -23,7 +23,7 @@ struct QuantityTests {
     }
 
     @Test(arguments: [
-        ("50GB", Int64(50_000_000_000)), ("1MB", 1_000_000), ("1.5 GiB", 1_610_612_736), ("800k", 800_000),
+        ("50GB", Int64(53_687_091_200)), ("1MB", 1_048_576), ("1.5 GiB", 1_610_612_736), ("800k", 819_200),
         ("1024", 1024),
         ("0", 0), ("7 b", 7), ("1pib", 1_125_899_906_842_624),
     ])
@@ -38,8 +38,8 @@ struct QuantityTests {
 
     @Test func sizesAreShownWithTwoDigits() {
         #expect(ByteSize.text(999) == "999 B")
-        #expect(ByteSize.text(1_500_000) == "1.50 MB")
-        #expect(ByteSize.text(-2_050) == "-2.05 kB")
-        #expect(ByteSize.text(.min) == "-9223.37 PB")
+        #expect(ByteSize.text(1_572_864) == "1.50 MB")
+        #expect(ByteSize.text(-2_099) == "-2.05 kB")
+        #expect(ByteSize.text(.min) == "-8192.00 PB")
     }
 }

@@ -2,8 +2,8 @@
 
 /// Amounts of data as people write them.
 package enum ByteSize {
-    /// Bytes in `50GB`, `1.5 GiB`, `800k`, `1024`: `kB MB GB TB PB` (or one letter) count in thousands, `KiB MiB GiB TiB
-    /// PiB` in 1,024s, without regard to case; a bare number is bytes.
+    /// Bytes in `50GB`, `1.5 GiB`, `800k`, `1024`. All units are powers of 1,024, as panels and the configuration count
+    /// them; `k`, `kB` and `KiB` are the same, without regard to case. A bare number is bytes.
     package static func parse(_ text: some StringProtocol) throws(AutomationError) -> Int64 {
         func fault(_ message: String) -> AutomationError {
             AutomationError(.syntax, "size \"\(text.prefix(64))\": \(message)")
@@ -14,7 +14,7 @@ package enum ByteSize {
         if rest.first == UInt8(ascii: " ") { rest = rest.dropFirst() }
         let unit = QuantityReader.letters(&rest)
         guard rest.isEmpty, let factor = factor(unit: unit.lowercased()) else {
-            throw fault("a unit is expected: B, kB, MB, GB, TB, PB, KiB, MiB, GiB, TiB or PiB")
+            throw fault("a unit is expected: B, kB, MB, GB, TB or PB")
         }
         let bytes = (number * factor).rounded()
         guard bytes < 9e18 else { throw fault("too large") }
@@ -25,8 +25,8 @@ package enum ByteSize {
     package static func text(_ bytes: Int64) -> String {
         var value = Double(bytes.magnitude)
         var unit = "B"
-        for larger in ["kB", "MB", "GB", "TB", "PB"] where value >= 1000 {
-            value /= 1000
+        for larger in ["kB", "MB", "GB", "TB", "PB"] where value >= 1024 {
+            value /= 1024
             unit = larger
         }
         let sign = bytes < 0 ? "-" : ""
@@ -39,16 +39,11 @@ package enum ByteSize {
     private static func factor(unit: String) -> Double? {
         switch unit {
         case "", "b": 1
-        case "k", "kb": 1e3
-        case "m", "mb": 1e6
-        case "g", "gb": 1e9
-        case "t", "tb": 1e12
-        case "p", "pb": 1e15
-        case "kib": 1024
-        case "mib": 1_048_576
-        case "gib": 1_073_741_824
-        case "tib": 1_099_511_627_776
-        case "pib": 1_125_899_906_842_624
+        case "k", "kb", "kib": 1024
+        case "m", "mb", "mib": 1_048_576
+        case "g", "gb", "gib": 1_073_741_824
+        case "t", "tb", "tib": 1_099_511_627_776
+        case "p", "pb", "pib": 1_125_899_906_842_624
         default: nil
         }
     }

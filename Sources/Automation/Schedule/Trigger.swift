@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Foundation
+
+/// When a schedule is due.
+package enum Trigger: Sendable, Equatable {
+    /// At fixed distances on the monotonic clock, the first one after `every`, or at once.
+    case every(Duration, atOnce: Bool = false)
+    /// On the wall clock.
+    case cron(Cron)
+    /// Once.
+    case after(Duration)
+
+    /// Intervals below this one are refused.
+    package static let shortestInterval = Duration.milliseconds(10)
+
+    /// A cron expression, or `@every 5m`.
+    package init(cron text: String, zone: TimeZone = .current) throws(AutomationError) {
+        let parts = text.split(whereSeparator: \.isWhitespace)
+        if parts.count == 2, parts.first?.lowercased() == "@every", let interval = parts.last {
+            self = try .interval(Duration(parsing: interval))
+        } else {
+            self = .cron(try Cron(text, zone: zone))
+        }
+    }
+
+    /// Fixed distances; shorter ones than ``shortestInterval`` are refused.
+    package static func interval(_ interval: Duration, atOnce: Bool = false) throws(AutomationError) -> Trigger {
+        guard interval >= shortestInterval else {
+            throw AutomationError(.limit, "every: interval \(interval.text) is shorter than \(shortestInterval.text)")
+        }
+        return .every(interval, atOnce: atOnce)
+    }
+
+    /// `every 2s`, `cron 0 0 1 * *`, `after 10s`.
+    package var text: String {
+        switch self {
+        case .every(let interval, _): "every \(interval.text)"
+        case .cron(let cron): "cron \(cron.description)"
+        case .after(let delay): "after \(delay.text)"
+        }
+    }
+}
