@@ -42,7 +42,7 @@ enum Base64 {
                 bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
             }
         }
-        guard letters != 1, padding == 0 || letters + padding == 4 else { return nil }
+        guard letters != 1, padding == 0 || letters > 0 && letters + padding == 4 else { return nil }
         return bytes
     }
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import CNGHTTP2
 import NIOCore
 
 /// The calls of one connection to a server. On the connection's event loop.
@@ -15,7 +14,7 @@ final class ClientConnection {
     private var hasSettings = false
     private var hasEnded = false
     private var isClosing = false
-    private var onUnusable: (() -> Void)?
+    private var onUnusable: ((ClientConnection) -> Void)?
 
     private init(
         configuration: GRPCClientConfiguration, authority: String, eventLoop: any EventLoop, session: HTTP2Session
@@ -30,20 +29,28 @@ final class ClientConnection {
     /// started.
     static func add(
         to channel: any Channel, configuration: GRPCClientConfiguration, authority: String,
-        onUnusable: @escaping () -> Void
-    ) throws -> ClientConnection {
+        onUnusable: @escaping (ClientConnection) -> Void
+    ) throws {
         let session = try HTTP2Session(
-            options: cnghttp2_options(
-                is_server: 0, max_concurrent_streams: 0,
-                max_header_list_size: UInt32(clamping: configuration.maxHeaderListSize),
-                stream_window: UInt32(clamping: min(configuration.streamWindow, Int(Int32.max))),
-                connection_window: UInt32(clamping: min(configuration.connectionWindow, Int(Int32.max)))))
+            options: HTTP2Session.Options(
+                isServer: false, maxHeaderListSize: configuration.maxHeaderListSize,
+                streamWindow: configuration.streamWindow, connectionWindow: configuration.connectionWindow))
         let connection = ClientConnection(
             configuration: configuration, authority: authority, eventLoop: channel.eventLoop, session: session)
         let handler = HTTP2ConnectionHandler(session: session, calls: connection, holdsReads: false)
         connection.handler = handler
         connection.onUnusable = onUnusable
         try channel.pipeline.syncOperations.addHandler(handler)
+    }
+
+    /// The connection that ``add(to:configuration:authority:onUnusable:)`` made of the channel; nil when it is gone already.
+    static func of(_ channel: any Channel) -> ClientConnection? {
+        guard channel.isActive,
+            let handler = try? channel.pipeline.syncOperations.handler(type: HTTP2ConnectionHandler.self)
+        else { return nil }
+        guard let connection = handler.calls as? ClientConnection, !connection.hasEnded, !connection.isClosing else {
+            return nil
+        }
         return connection
     }
 
@@ -66,6 +73,10 @@ final class ClientConnection {
         if configuration.compressesRequests { block.append("grpc-encoding", "gzip") }
         if let timeout = call.timeout { block.append("grpc-timeout", GRPCTimeout.encode(timeout)) }
         block.append(call.metadata)
+        guard block.bytes.count <= HeaderBlock.sizeLimit else {
+            call.end(GRPCStatus(.resourceExhausted, "request metadata is larger than max (\(block.bytes.count))"))
+            return
+        }
         do throws(GRPCStatus) {
             let stream = try session.request(block)
             call.stream = stream
@@ -136,7 +147,7 @@ final class ClientConnection {
     }
 
     private func retire() {
-        onUnusable?()
+        onUnusable?(self)
         onUnusable = nil
     }
 }
@@ -173,12 +184,12 @@ extension ClientConnection: HTTP2Calls {
             return
         }
         // Informational responses come before the real one; trailers without a status say nothing.
-        guard let httpStatus = fields.value(CNGHTTP2_FIELD_STATUS.rawValue), !httpStatus.hasPrefix("1") else { return }
+        guard let httpStatus = fields.value(HeaderBlock.Field.status), !httpStatus.hasPrefix("1") else { return }
         guard httpStatus == "200" else {
             fail(call, Self.status(http: httpStatus))
             return
         }
-        guard let contentType = fields.value(CNGHTTP2_FIELD_CONTENT_TYPE.rawValue),
+        guard let contentType = fields.value(HeaderBlock.Field.contentType),
             Array(contentType.utf8).withUnsafeBytes(RequestHeaders.isGRPC)
         else {
             fail(call, GRPCStatus(.unknown, "malformed header: missing HTTP content-type"))
@@ -186,13 +197,13 @@ extension ClientConnection: HTTP2Calls {
         }
         call.hasHeaders = true
         fields.forEach { token, _, value in
-            if token == CNGHTTP2_FIELD_GRPC_ENCODING.rawValue {
+            if token == HeaderBlock.Field.grpcEncoding {
                 call.decoder.compression = RequestHeaders.compression(value)
             }
         }
     }
 
-    func dataReceived(_ stream: HTTP2Session.StreamID, _ data: ByteBuffer) {
+    func dataReceived(_ stream: HTTP2Session.StreamID, _ data: ByteBuffer, isLast: Bool) {
         session.creditConnection(data.readableBytes)
         guard let call = call(stream), !call.isEnded, call.hasHeaders else {
             session.creditStream(stream, data.readableBytes)
@@ -201,7 +212,7 @@ extension ClientConnection: HTTP2Calls {
         call.heldCredit += data.readableBytes
         call.decoder.append(data)
         do throws(GRPCStatus) {
-            var mayContinue = true
+            var mayContinue = call.inbound?.isHeld != true
             while let message = try call.decoder.next() {
                 mayContinue = call.inbound?.push(ByteBuffer(bytes: message.readableBytesView)) ?? true
             }

@@ -78,9 +78,9 @@ final class ClientConnector {
             }
             do {
                 let channel = try result.get()
-                let connection = try ClientConnection.add(
-                    to: channel, configuration: configuration, authority: authority
-                ) { [weak self] in self?.connectionLost() }
+                guard let connection = ClientConnection.of(channel) else {
+                    throw GRPCStatus(.unavailable, "the connection was closed at once")
+                }
                 state = .connected(connection, channel)
                 promise.succeed()
                 for call in calls { connection.start(call) }
@@ -94,12 +94,22 @@ final class ClientConnector {
         return promise.futureResult
     }
 
-    private func connectionLost() {
-        if case .connected = state { state = .idle }
+    private func connectionLost(_ lost: ClientConnection) {
+        if case .connected(let connection, _) = state, connection === lost { state = .idle }
     }
 
     private func openChannel() -> EventLoopFuture<any Channel> {
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        // The handler is there before the first octet is; when several addresses are tried, each channel has its own.
         let bootstrap = ClientBootstrap(group: eventLoop).connectTimeout(configuration.connectTimeout)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let connector = bound.value
+                    try ClientConnection.add(
+                        to: channel, configuration: connector.configuration, authority: connector.authority
+                    ) { [weak connector] connection in connector?.connectionLost(connection) }
+                }
+            }
         switch address {
         case .tcp(let host, let port):
             return bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1)

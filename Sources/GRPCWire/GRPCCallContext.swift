@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import CNGHTTP2
 package import NIOCore
 
 /// What a handler may know about its call.
@@ -27,7 +26,7 @@ package struct GRPCCallContext: Sendable {
     package var method: String { registration.name }
     /// The request's metadata; decoded at each use.
     package var metadata: GRPCMetadata { fields.metadata }
-    package var authority: String? { fields.value(CNGHTTP2_FIELD_AUTHORITY.rawValue) }
+    package var authority: String? { fields.value(HeaderBlock.Field.authority) }
     package var remoteAddress: SocketAddress? { connection.remoteAddress }
     package var localAddress: SocketAddress? { connection.localAddress }
 }

@@ -23,14 +23,17 @@ package struct GRPCMetadata: Hashable, Sendable {
     package var isEmpty: Bool { entries.isEmpty }
 
     /// Adds a text value. Answers false, and adds nothing, when HTTP/2 cannot carry it: a name that is empty, reserved, ends in
-    /// `-bin` or has characters outside `0-9 a-z _ - .`, or a value with characters outside printable ASCII.
+    /// `-bin` or has characters outside `0-9 a-z _ - .`, or a value with characters outside printable ASCII. Spaces at the ends of
+    /// a value are left out (RFC 9113, section 8.2.1).
     @discardableResult
     package mutating func add(_ name: String, _ value: String) -> Bool {
         let name = name.lowercased()
         guard Self.isPermitted(name), !name.hasSuffix("-bin"), value.utf8.allSatisfy({ 0x20...0x7e ~= $0 }) else {
             return false
         }
-        entries.append(Entry(name: name, value: .text(value)))
+        let trimmed = value.drop { $0 == " " }
+        let end = trimmed.lastIndex { $0 != " " }.map(trimmed.index(after:)) ?? trimmed.startIndex
+        entries.append(Entry(name: name, value: .text(String(trimmed[..<end]))))
         return true
     }
 

@@ -3,7 +3,10 @@ import NIOCore
 
 /// The value of `grpc-timeout`: one to eight digits and a unit `H M S m u n`.
 enum GRPCTimeout {
-    /// Nil when the text is no such value. What does not fit in nanoseconds becomes the longest time there is.
+    /// Longer times are cut to this, so that a deadline made of one can be computed: some 73 years.
+    private static let longest = Int64.max / 4
+
+    /// Nil when the text is no such value.
     static func parse(_ text: some Collection<UInt8>) -> TimeAmount? {
         guard (2...9).contains(text.count) else { return nil }
         var number: Int64 = 0
@@ -23,7 +26,7 @@ enum GRPCTimeout {
         }
         guard let unit, text.first.map({ 0x30...0x39 ~= $0 }) == true else { return nil }
         let (nanoseconds, overflow) = number.multipliedReportingOverflow(by: unit)
-        return .nanoseconds(overflow ? .max : nanoseconds)
+        return .nanoseconds(overflow ? longest : min(nanoseconds, longest))
     }
 
     /// The finest unit in which the number has at most eight digits, rounded up.

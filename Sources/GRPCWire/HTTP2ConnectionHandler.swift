@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import CNGHTTP2
 import NIOCore
 
 /// The side of a connection that knows about calls. All on the connection's event loop, never with nghttp2 on the stack.
@@ -7,8 +6,8 @@ protocol HTTP2Calls: AnyObject {
     /// The channel is active; the connection may be used from now on.
     func connectionStarted()
     func headersReceived(_ stream: HTTP2Session.StreamID, _ block: UnsafeRawBufferPointer, isTrailers: Bool)
-    /// Every octet must be credited to stream and connection in the end.
-    func dataReceived(_ stream: HTTP2Session.StreamID, _ data: ByteBuffer)
+    /// Every octet must be credited to stream and connection in the end. `isLast`: ``endReceived(_:)`` follows with the frame's end.
+    func dataReceived(_ stream: HTTP2Session.StreamID, _ data: ByteBuffer, isLast: Bool)
     func endReceived(_ stream: HTTP2Session.StreamID)
     /// The last event of the stream.
     func streamClosed(_ stream: HTTP2Session.StreamID, code: UInt32)
@@ -36,7 +35,7 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
     private static let feedSize = 16 * 1024
 
     let session: HTTP2Session
-    private let calls: any HTTP2Calls
+    let calls: any HTTP2Calls
     private let holdsReads: Bool
     private var context: ChannelHandlerContext?
     private var outputBuffer = ByteBuffer()
@@ -205,23 +204,20 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
         let count = session.eventCount
         guard count > 0 else { return }
         for index in 0..<count where !hasEnded {
-            let event = session.event(at: index)
-            let stream = HTTP2Session.StreamID(slot: event.slot, number: event.stream_id)
-            switch cnghttp2_event_kind(rawValue: event.kind) {
-            case CNGHTTP2_EVENT_HEADERS:
-                calls.headersReceived(stream, session.block(of: event), isTrailers: event.is_trailers != 0)
-            case CNGHTTP2_EVENT_DATA:
-                if let input,
-                    let data = input.getSlice(at: input.readerIndex + Int(event.offset), length: Int(event.length))
-                {
-                    calls.dataReceived(stream, data)
+            switch session.event(at: index) {
+            case .headers(let stream, let block, let isTrailers):
+                calls.headersReceived(stream, block, isTrailers: isTrailers)
+            case .data(let stream, let offset, let count, let isLast):
+                guard let data = input?.getSlice(at: (input?.readerIndex ?? 0) + offset, length: count) else {
+                    continue
                 }
-            case CNGHTTP2_EVENT_END_STREAM: calls.endReceived(stream)
-            case CNGHTTP2_EVENT_CLOSED: calls.streamClosed(stream, code: event.code)
-            case CNGHTTP2_EVENT_SETTINGS: calls.settingsReceived()
-            case CNGHTTP2_EVENT_PING_ACK: calls.pingAcknowledged()
-            case CNGHTTP2_EVENT_GOAWAY: calls.goAwayReceived()
-            default: break
+                calls.dataReceived(stream, data, isLast: isLast)
+            case .end(let stream): calls.endReceived(stream)
+            case .closed(let stream, let code): calls.streamClosed(stream, code: code)
+            case .settings: calls.settingsReceived()
+            case .pingAcknowledged: calls.pingAcknowledged()
+            case .goAway: calls.goAwayReceived()
+            case nil: break
             }
         }
         session.clearEvents()

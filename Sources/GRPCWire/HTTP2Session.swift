@@ -19,11 +19,40 @@ final class HTTP2Session {
         static let cancel: UInt32 = 8
     }
 
+    struct Options {
+        var isServer: Bool
+        /// Announced by a server; streams above it are refused.
+        var maxConcurrentStreams = 100
+        /// In octets, as RFC 9113, section 6.5.2 counts them. A larger list resets its stream.
+        var maxHeaderListSize: Int
+        var streamWindow: Int
+        var connectionWindow: Int
+    }
+
+    enum Event {
+        /// A complete header block; the octets are valid until ``clearEvents()``.
+        case headers(StreamID, UnsafeRawBufferPointer, isTrailers: Bool)
+        /// A range of what the last ``receive(_:)`` was given. `isLast`: the frame half-closes the stream; the event follows.
+        case data(StreamID, offset: Int, count: Int, isLast: Bool)
+        /// The peer has half-closed.
+        case end(StreamID)
+        /// The stream's last event, with its HTTP/2 error code.
+        case closed(StreamID, code: UInt32)
+        case goAway(code: UInt32)
+        case pingAcknowledged
+        case settings
+    }
+
     private let session: OpaquePointer
 
-    init(options: cnghttp2_options) throws(GRPCStatus) {
-        var options = options
-        guard let session = cnghttp2_session_new(&options) else {
+    init(options: Options) throws(GRPCStatus) {
+        var plain = cnghttp2_options(
+            is_server: options.isServer ? 1 : 0,
+            max_concurrent_streams: UInt32(clamping: options.maxConcurrentStreams),
+            max_header_list_size: UInt32(clamping: options.maxHeaderListSize),
+            stream_window: UInt32(clamping: min(options.streamWindow, Int(Int32.max))),
+            connection_window: UInt32(clamping: min(options.connectionWindow, Int(Int32.max))))
+        guard let session = cnghttp2_session_new(&plain) else {
             throw GRPCStatus(.resourceExhausted, "http/2: no memory for a session")
         }
         self.session = session
@@ -52,16 +81,29 @@ final class HTTP2Session {
     /// False when the connection has nothing more to do: close it after the last write.
     var isAlive: Bool { cnghttp2_wants_read(session) != 0 || cnghttp2_wants_write(session) != 0 }
 
-    var streamCount: Int { cnghttp2_stream_count(session) }
-
     // MARK: Events
 
     var eventCount: Int { cnghttp2_event_count(session) }
 
-    func event(at index: Int) -> cnghttp2_event { cnghttp2_event_at(session, index) }
+    /// Nil for an index that is out of range.
+    func event(at index: Int) -> Event? {
+        let event = cnghttp2_event_at(session, index)
+        let stream = StreamID(slot: event.slot, number: event.stream_id)
+        switch cnghttp2_event_kind(rawValue: event.kind) {
+        case CNGHTTP2_EVENT_HEADERS:
+            return .headers(stream, block(of: event), isTrailers: event.is_trailers != 0)
+        case CNGHTTP2_EVENT_DATA:
+            return .data(stream, offset: Int(event.offset), count: Int(event.length), isLast: event.ends_stream != 0)
+        case CNGHTTP2_EVENT_END_STREAM: return .end(stream)
+        case CNGHTTP2_EVENT_CLOSED: return .closed(stream, code: event.code)
+        case CNGHTTP2_EVENT_GOAWAY: return .goAway(code: event.code)
+        case CNGHTTP2_EVENT_PING_ACK: return .pingAcknowledged
+        case CNGHTTP2_EVENT_SETTINGS: return .settings
+        default: return nil
+        }
+    }
 
-    /// The header block of an event; valid until ``clearEvents()``.
-    func block(of event: cnghttp2_event) -> UnsafeRawBufferPointer {
+    private func block(of event: cnghttp2_event) -> UnsafeRawBufferPointer {
         guard event.length > 0, let blocks = cnghttp2_blocks(session) else {
             return UnsafeRawBufferPointer(start: nil, count: 0)
         }

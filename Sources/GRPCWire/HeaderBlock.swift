@@ -3,6 +3,23 @@ import CNGHTTP2
 
 /// Header fields in the flat form that the C side reads and writes: records of token, lengths, name, value.
 struct HeaderBlock: Sendable {
+    /// The names that the call layer looks at; everything else is `other`.
+    enum Field {
+        static var other: UInt32 { CNGHTTP2_FIELD_OTHER.rawValue }
+        static var method: UInt32 { CNGHTTP2_FIELD_METHOD.rawValue }
+        static var authority: UInt32 { CNGHTTP2_FIELD_AUTHORITY.rawValue }
+        static var path: UInt32 { CNGHTTP2_FIELD_PATH.rawValue }
+        static var status: UInt32 { CNGHTTP2_FIELD_STATUS.rawValue }
+        static var contentType: UInt32 { CNGHTTP2_FIELD_CONTENT_TYPE.rawValue }
+        static var grpcTimeout: UInt32 { CNGHTTP2_FIELD_GRPC_TIMEOUT.rawValue }
+        static var grpcEncoding: UInt32 { CNGHTTP2_FIELD_GRPC_ENCODING.rawValue }
+        static var grpcStatus: UInt32 { CNGHTTP2_FIELD_GRPC_STATUS.rawValue }
+        static var grpcMessage: UInt32 { CNGHTTP2_FIELD_GRPC_MESSAGE.rawValue }
+    }
+
+    /// nghttp2 sends no header block that may be larger than 64 KiB.
+    static let sizeLimit = 60 * 1024
+
     private(set) var bytes: [UInt8] = []
 
     init() {}
@@ -39,14 +56,16 @@ struct HeaderBlock: Sendable {
         }
     }
 
-    /// The status as trailers: code, percent-encoded message, metadata. The message is cut so that a peer's limit for header
-    /// lists is not reached by it.
+    /// The status as trailers: code, percent-encoded message, metadata. The message is cut, and metadata that makes the block
+    /// too large to be sent is left out.
     mutating func append(_ status: GRPCStatus) {
         append("grpc-status", String(status.code.rawValue))
         if !status.message.isEmpty {
             append("grpc-message", Self.clipped(PercentEncoding.encode(status.message)))
         }
+        let count = bytes.count
         append(status.metadata)
+        if bytes.count > Self.sizeLimit { bytes.removeSubrange(count...) }
     }
 
     private static func clipped(_ message: [UInt8]) -> [UInt8] {
@@ -86,7 +105,7 @@ struct HeaderBlock: Sendable {
     var metadata: GRPCMetadata {
         var metadata = GRPCMetadata()
         forEach { token, name, value in
-            guard token == CNGHTTP2_FIELD_OTHER.rawValue else { return }
+            guard token == Field.other else { return }
             metadata.addReceived(
                 name: String(decoding: name, as: UTF8.self), value: String(decoding: value, as: UTF8.self))
         }
@@ -104,10 +123,10 @@ struct HeaderBlock: Sendable {
 
     /// The status that trailers carry; nil when there is none.
     var status: GRPCStatus? {
-        guard let text = value(CNGHTTP2_FIELD_GRPC_STATUS.rawValue) else { return nil }
+        guard let text = value(Field.grpcStatus) else { return nil }
         var message = ""
         forEach { token, _, value in
-            if token == CNGHTTP2_FIELD_GRPC_MESSAGE.rawValue { message = PercentEncoding.decode(value) }
+            if token == Field.grpcMessage { message = PercentEncoding.decode(value) }
         }
         let code = Int(text).flatMap(GRPCStatus.Code.init(rawValue:)) ?? .unknown
         return GRPCStatus(code, message, metadata: metadata)

@@ -33,6 +33,9 @@ final class InboundMessageQueue: Sendable {
         self.onDrained = onDrained
     }
 
+    /// Whether the peer must not send more until the reader has taken some.
+    var isHeld: Bool { state.withLock { $0.isHeld } }
+
     /// Answers whether the peer may send more.
     func push(_ message: ByteBuffer) -> Bool {
         let (reader, mayContinue) = state.withLock { state -> (CheckedContinuation<ByteBuffer?, any Error>?, Bool) in

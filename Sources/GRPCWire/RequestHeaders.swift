@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import CNGHTTP2
 import NIOCore
 
 /// What the headers of a request say, and why a server refuses it: the checks and texts of grpc-go.
@@ -18,16 +17,16 @@ struct RequestHeaders {
         var contentType: UnsafeRawBufferPointer?
         var badTimeout: String?
         HeaderBlock.forEach(in: block) { token, _, value in
-            switch cnghttp2_field_name(rawValue: token) {
-            case CNGHTTP2_FIELD_PATH: path = value
-            case CNGHTTP2_FIELD_METHOD:
+            switch token {
+            case HeaderBlock.Field.path: path = value
+            case HeaderBlock.Field.method:
                 isPost = value.elementsEqual("POST".utf8)
                 if !isPost { method = String(decoding: value, as: UTF8.self) }
-            case CNGHTTP2_FIELD_CONTENT_TYPE: contentType = value
-            case CNGHTTP2_FIELD_GRPC_TIMEOUT:
+            case HeaderBlock.Field.contentType: contentType = value
+            case HeaderBlock.Field.grpcTimeout:
                 timeout = GRPCTimeout.parse(value)
                 if timeout == nil { badTimeout = String(decoding: value, as: UTF8.self) }
-            case CNGHTTP2_FIELD_GRPC_ENCODING: compression = Self.compression(value)
+            case HeaderBlock.Field.grpcEncoding: compression = Self.compression(value)
             default: break
             }
         }

@@ -68,7 +68,11 @@ extension ServerCall {
                 ticket.finish(GRPCStatus(.cancelled, "context canceled"))
             }
         case .headers(let metadata):
-            guard let connection, !isAnswered, !responseStarted else { return }
+            var block = HeaderBlock()
+            block.append(metadata)
+            guard let connection, !isAnswered, !responseStarted, block.bytes.count < HeaderBlock.sizeLimit / 2 else {
+                return
+            }
             headers = metadata
             connection.startResponse(of: self)
         case .trailers(let metadata):

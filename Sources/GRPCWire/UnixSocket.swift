@@ -30,13 +30,14 @@ enum UnixSocket {
         return descriptor
     }
 
-    /// A connected socket in non-blocking mode, so that a full backlog fails instead of waiting. The caller owns the descriptor.
+    /// A connected socket in non-blocking mode, so that a full backlog fails instead of waiting. The caller owns the
+    /// descriptor, and adds the address to the error.
     static func connected(to address: GRPCAddress) throws(GRPCStatus) -> NIOBSDSocket.Handle {
         let descriptor = try open(for: address)
         let failure = with(address) { pointer, length in connect(descriptor, pointer, length) == 0 ? 0 : errno }
         guard failure == 0 else {
             close(descriptor)
-            throw GRPCStatus(.unavailable, "cannot connect to \(address): \(text(of: failure))")
+            throw GRPCStatus(.unavailable, text(of: failure))
         }
         return descriptor
     }

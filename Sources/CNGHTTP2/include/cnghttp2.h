@@ -27,7 +27,7 @@ typedef struct {
 } cnghttp2_options;
 
 typedef enum {
-    CNGHTTP2_EVENT_HEADERS = 1,  // a complete header block: offset and length in cnghttp2_blocks, flags TRAILERS or 0
+    CNGHTTP2_EVENT_HEADERS = 1,  // a complete header block: offset and length in cnghttp2_blocks
     CNGHTTP2_EVENT_DATA,         // offset and length in the input of this cnghttp2_receive
     CNGHTTP2_EVENT_END_STREAM,   // the peer has half-closed
     CNGHTTP2_EVENT_CLOSED,       // the stream is gone; code is its HTTP/2 error code. Always the stream's last event
@@ -38,7 +38,8 @@ typedef enum {
 
 typedef struct {
     uint32_t kind;  // a cnghttp2_event_kind
-    uint32_t is_trailers;
+    uint8_t is_trailers;  // HEADERS: not the first block of the stream
+    uint8_t ends_stream;  // DATA: the frame has END_STREAM, which follows as an event of its own
     int32_t stream_id;
     uint32_t slot;  // small number, unique among living streams, reused after CLOSED
     uint32_t offset;
@@ -127,7 +128,6 @@ int cnghttp2_consume_connection(cnghttp2_session *session, size_t length);
 int cnghttp2_submit_shutdown_notice(cnghttp2_session *session);
 // Second half: GOAWAY with the last stream that was taken.
 int cnghttp2_submit_goaway(cnghttp2_session *session, uint32_t code);
-size_t cnghttp2_stream_count(const cnghttp2_session *session);
 
 // zlib, gzip format (RFC 1952).
 
