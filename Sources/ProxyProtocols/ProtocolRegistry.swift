@@ -5,7 +5,7 @@ import SwiftProtobuf
 package import XrayProtos
 
 /// The protocols that are compiled in: the one place that a settings type is tied to the code that serves it.
-package struct ProtocolRegistry: Sendable {
+package struct ProtocolRegistry: ProtocolFactory {
     private typealias Inbound = @Sendable (any SwiftProtobuf.Message) throws(ControlError) -> any InboundProtocol
     private typealias Outbound = @Sendable (any SwiftProtobuf.Message) throws(ControlError) -> any OutboundProtocol
 
@@ -44,6 +44,7 @@ package struct ProtocolRegistry: Sendable {
         }
 
         inbound(Xray_Proxy_Vless_Inbound_Config.self) { s throws(ControlError) in try VLESSInbound(s) }
+        inbound(Xray_Proxy_Vmess_Inbound_Config.self) { s throws(ControlError) in try VMessInbound(s) }
         inbound(Xray_Proxy_Trojan_ServerConfig.self) { s throws(ControlError) in try TrojanInbound(s) }
         inbound(Xray_Proxy_Socks_ServerConfig.self) { s throws(ControlError) in try SOCKSInbound(s) }
         inbound(Xray_Proxy_Http_ServerConfig.self) { s throws(ControlError) in try HTTPInbound(s) }
@@ -55,7 +56,6 @@ package struct ProtocolRegistry: Sendable {
         outbound(Xray_Proxy_Http_ClientConfig.self) { s throws(ControlError) in try HTTPOutbound(s) }
         outbound(Xray_Proxy_Blackhole_Config.self) { s throws(ControlError) in try BlackholeOutbound(s) }
 
-        missing("vmess", inbound: "vmess.inbound.Config")
         missing("shadowsocks", inbound: "shadowsocks.ServerConfig")
         missing(
             "shadowsocks_2022", inbound: "shadowsocks_2022.ServerConfig", "shadowsocks_2022.MultiUserServerConfig",

@@ -53,8 +53,7 @@ package enum ProxyAccount: Sendable {
             self = .vless(account, id)
         case var account as Xray_Proxy_Vmess_Account:
             let id = try UserID.parse(account.id, scope: "proxy/vmess")
-            account.id = id.description
-            account.unknownFields = .init()
+            account = account.canonical(id)
             self = .vmess(account, id)
         case var account as Xray_Proxy_Trojan_Account:
             account.unknownFields = .init()
@@ -93,5 +92,18 @@ extension ParsedUser {
     /// The user as an inbound keeps it.
     func user() throws(ControlError) -> ProxyUser {
         ProxyUser(email: email, level: level, account: try account.packed())
+    }
+}
+
+extension Xray_Proxy_Vmess_Account {
+    /// As Xray reads it back: a cipher that is left to the core is named, of the experiments those that exist are.
+    fileprivate func canonical(_ id: UserID) -> Self {
+        var account = Self()
+        account.id = id.description
+        let isAutomatic = !hasSecuritySettings || securitySettings.type == .auto
+        account.securitySettings.type = isAutomatic ? .aes128Gcm : securitySettings.type
+        if testsEnabled.contains("AuthenticatedLength") { account.testsEnabled += "AuthenticatedLength|" }
+        if testsEnabled.contains("NoTerminationSignal") { account.testsEnabled += "NoTerminationSignal" }
+        return account
     }
 }

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+package import ControlAPI
+package import ProxyCore
+package import ProxyModel
+import Synchronization
+package import XrayProtos
+
+/// A user of a VMess inbound with the keys that do not change from request to request.
+package final class VMessUser: Sendable {
+    package let user: ProxyUser
+    package let id: UserID
+    package let commandKey: [UInt8]
+    /// Decrypts the identifiers in front of this user's requests.
+    package let identifier: AES128Block
+
+    package init(user: ProxyUser, id: UserID) {
+        self.user = user
+        self.id = id
+        commandKey = VMessKeys.command(id)
+        identifier = AES128Block(key: Array(VMessKeys.derive(commandKey, "AES Auth ID Encryption").prefix(16)))
+    }
+}
+
+/// The users of a VMess inbound. A request is matched against every user in turn, so the table is a list, which a
+/// handshake takes as a snapshot; a user without an e-mail is listed and counted, and cannot be removed.
+package final class VMessUsers: UserManaging {
+    private struct State {
+        var users: [VMessUser] = []
+        /// Where a user is, by lower-case e-mail.
+        var positions: [String: Int] = [:]
+    }
+
+    private let state = Mutex(State())
+    private let scope = "proxy/vmess/inbound"
+
+    package init() {}
+
+    package func add(_ user: Xray_Common_Protocol_User) throws(ControlError) {
+        try add(ParsedUser.fromAPI(user))
+    }
+
+    package func add(_ user: ParsedUser) throws(ControlError) {
+        guard case .vmess(_, let id) = user.account else { throw ControlError("\(scope): account type is incorrect") }
+        let added = VMessUser(user: try user.user(), id: id)
+        let name = user.email.lowercased()
+        let isNew = state.withLock { state in
+            if !name.isEmpty {
+                guard state.positions[name] == nil else { return false }
+                state.positions[name] = state.users.count
+            }
+            state.users.append(added)
+            return true
+        }
+        guard isNew else { throw ControlError("\(scope): User \(user.email) already exists.") }
+    }
+
+    /// The last user takes the place of the removed one.
+    package func remove(email: String) throws(ControlError) {
+        guard !email.isEmpty else { throw ControlError("\(scope): Email must not be empty.") }
+        let removed = state.withLock { state in
+            guard let position = state.positions.removeValue(forKey: email.lowercased()),
+                let last = state.users.popLast()
+            else { return false }
+            if position < state.users.count {
+                state.users[position] = last
+                if !last.user.email.isEmpty { state.positions[last.user.email.lowercased()] = position }
+            }
+            return true
+        }
+        guard removed else { throw ControlError("\(scope): User \(email) not found.") }
+    }
+
+    package func user(email: String) -> ProxyUser? {
+        state.withLock { state in state.positions[email.lowercased()].map { state.users[$0].user } }
+    }
+
+    package func all() -> [ProxyUser] { snapshot.map(\.user) }
+    package var count: Int { state.withLock { $0.users.count } }
+    package var snapshot: [VMessUser] { state.withLock { $0.users } }
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+package import ProxyModel
+import Synchronization
+
+/// What all connections of a VMess inbound share: the users, and what was seen lately so that nothing is served twice.
+package final class VMessServer: Sendable {
+    /// How far a request's clock may be off, in seconds.
+    private static let clockTolerance: Int64 = 120
+
+    private struct SessionKey: Hashable {
+        let id: UserID
+        let key: [UInt8]
+        let iv: [UInt8]
+    }
+
+    private struct Seen {
+        var identifiers = RecentSet<UserID>(lifetime: 120)
+        var sessions = RecentSet<SessionKey>(lifetime: 180)
+    }
+
+    package enum Match {
+        case user(VMessUser)
+        case refused(String)
+    }
+
+    package let users: VMessUsers
+    private let now: @Sendable () -> Int64
+    private let seen = Mutex(Seen())
+    /// After a request that is not genuine so many bytes are read before closing, the same number for all connections
+    /// up to a small range, so that a prober learns nothing from when the connection ends.
+    private let drainBase = 54 + Int.random(in: 0..<3266)
+    private let drainRange = Int.random(in: 1...64)
+
+    /// - Parameter now: seconds since 1970.
+    package init(
+        users: VMessUsers, now: @escaping @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
+    ) {
+        self.users = users
+        self.now = now
+    }
+
+    /// Whose request begins with these 16 bytes; to be asked once for each request, since it remembers them.
+    package func match(_ identifier: UserID) -> Match {
+        for user in users.snapshot {
+            let (high, low) = user.identifier.decrypt(high: identifier.high, low: identifier.low)
+            guard UInt32(truncatingIfNeeded: low) == CRC32.checksum(high: high, low: low) else { continue }
+            let time = Int64(bitPattern: high)
+            let now = now()
+            guard time >= 0, time >= now - Self.clockTolerance, time <= now + Self.clockTolerance else {
+                return .refused("wrong time")
+            }
+            let isNew = seen.withLock { $0.identifiers.insert(identifier, now: now) }
+            return isNew ? .user(user) : .refused("replayed request")
+        }
+        return .refused("unknown user")
+    }
+
+    /// False when a request with these keys came lately.
+    package func admit(_ id: UserID, key: [UInt8], iv: [UInt8]) -> Bool {
+        let now = now()
+        return seen.withLock { $0.sessions.insert(SessionKey(id: id, key: key, iv: iv), now: now) }
+    }
+
+    /// How many bytes to read in all before closing a connection whose request is not genuine.
+    package func drainLength() -> Int { drainBase + Int.random(in: 0..<drainRange) }
+}
+
+/// A set that forgets: an element stays for at least `lifetime` seconds, and for at most twice that.
+package struct RecentSet<Element: Hashable> {
+    private let lifetime: Int64
+    private var current: Set<Element> = []
+    private var previous: Set<Element> = []
+    private var turned: Int64?
+
+    package init(lifetime: Int64) {
+        self.lifetime = lifetime
+    }
+
+    /// False when the element is there already. A clock that goes back keeps everything.
+    package mutating func insert(_ element: Element, now: Int64) -> Bool {
+        let age = now &- (turned ?? now)
+        if turned == nil { turned = now }
+        if age >= lifetime {
+            previous = age >= 2 * lifetime ? [] : current
+            current = []
+            turned = now
+        }
+        return !previous.contains(element) && current.insert(element).inserted
+    }
+}

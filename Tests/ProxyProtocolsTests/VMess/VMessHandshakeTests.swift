@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+import ControlAPI
+import NIOCore
+import ProxyCore
+import ProxyModel
+import SwiftProtobuf
+import Testing
+import XrayProtos
+
+@testable import ProxyProtocols
+
+struct VMessHandshakeTests {
+    private static func account(_ id: String) -> Xray_Proxy_Vmess_Account {
+        var account = Xray_Proxy_Vmess_Account()
+        account.id = id
+        return account
+    }
+
+    /// A server that knows the vectors' user among others.
+    private func server(at time: Int64) throws -> VMessServer {
+        let users = VMessUsers()
+        for (email, id) in [("x", "first"), ("a@b", VMessVector.user), ("y", "last")] {
+            try users.add(user(email, Self.account(id)))
+        }
+        return VMessServer(users: users, now: { time })
+    }
+
+    @Test(arguments: VMessVector.all)
+    func readsWhatOtherProgramsSend(vector: VMessVector) throws {
+        let request = bytes(vector.clientToServer)
+        for piece in [Int.max, 1, 7] {
+            let outcome = run(VMessHandshake(server: try server(at: vector.time)), request, piece: piece)
+            switch outcome.result {
+            case .stream(let target, let user, let header, _), .packets(let target, let user, let header):
+                #expect(target == vector.target)
+                #expect(user == "a@b")
+                #expect(vector.serverToClient.hasPrefix(header) && header.count == 2 * 38)
+            default: Issue.record("\(outcome)")
+            }
+        }
+    }
+
+    @Test(arguments: VMessVector.all.filter { !$0.isDatagrams })
+    func opensTheirStreamsInAnyPieces(vector: VMessVector) throws {
+        for piece in [Int.max, 1, 5] {
+            var handshake = VMessHandshake(server: try server(at: vector.time))
+            var input = buffer(vector.clientToServer)
+            guard case .stream(let request) = handshake.receive(&input), let codec = request.codec else {
+                Issue.record("no stream")
+                return
+            }
+            var rest = Array(input.readableBytesView)[...]
+            var received = ByteBuffer()
+            var payload = ""
+            while !rest.isEmpty {
+                received.writeBytes(rest.prefix(piece))
+                rest = rest.dropFirst(piece)
+                while let part = try codec.decode(&received) { payload += hex(part) }
+            }
+            #expect(payload == vector.uplink.joined())
+            #expect(codec.sawEnd)
+        }
+    }
+
+    @Test(arguments: VMessVector.all.filter(\.isDatagrams))
+    func opensTheirDatagrams(vector: VMessVector) throws {
+        var handshake = VMessHandshake(server: try server(at: vector.time))
+        var input = buffer(vector.clientToServer)
+        guard case .packets(let request) = handshake.receive(&input) else {
+            Issue.record("no packets")
+            return
+        }
+        var payloads: [String] = []
+        while let packet = try request.codec.decode(&input, defaultTarget: request.target) {
+            #expect(packet.peer == request.target)
+            payloads.append(hex(packet.payload))
+        }
+        #expect(payloads == vector.uplink)
+    }
+
+    @Test(arguments: VMessVector.all)
+    func opensTheAnswersOfOtherServers(vector: VMessVector) throws {
+        var chunks = try body(vector).downlink
+        var answer = buffer(vector.serverToClient)
+        answer.moveReaderIndex(forwardBy: 38)
+        var payload = ""
+        while let part = try chunks.read(&answer) { payload += hex(part) }
+        #expect(bytes(payload) == bytes(vector.downlink.joined()))
+    }
+
+    @Test(arguments: VMessVector.all)
+    func whatItWritesCanBeRead(vector: VMessVector) throws {
+        let body = try body(vector)
+        let codec = VMessCodec(body)
+        var generator = SplitMix(state: 4)
+        let payload = (0..<40_000).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        var written = codec.encode(ByteBuffer(bytes: payload), allocator: .init())
+        if var end = codec.finish(allocator: .init()) { written.writeBuffer(&end) }
+        var reader = body.downlink
+        var read: [UInt8] = []
+        while let part = try reader.read(&written) {
+            #expect(part.readableBytes <= VMessChunks.payloadLimit)
+            read += part.readableBytesView
+        }
+        #expect(read == payload)
+        #expect(reader.sawEnd)
+    }
+
+    private func body(_ vector: VMessVector) throws -> VMessBody {
+        let user = VMessUser(
+            user: ProxyUser(email: "", level: 0), id: try #require(UserID(VMessVector.user)))
+        var input = buffer(vector.clientToServer)
+        let prefix = (input.readBytes(length: 16), input.readSlice(length: 18), input.readBytes(length: 8))
+        let identifier = try #require(prefix.0)
+        let sealedLength = try #require(prefix.1)
+        let nonce = try #require(prefix.2)
+        func open(_ sealed: ByteBuffer, _ suffix: String) throws -> ByteBuffer {
+            let key = VMessKeys.derive(user.commandKey, "VMess Header AEAD Key\(suffix)", identifier, nonce)
+            let iv = VMessKeys.derive(user.commandKey, "VMess Header AEAD Nonce\(suffix)", identifier, nonce)
+            return try AEADCipher(.aesGCM, key: Array(key.prefix(16)))
+                .open(sealed, nonce: Array(iv.prefix(12)), authenticating: identifier)
+        }
+        let length = try Int(#require(open(sealedLength, "_Length").getInteger(at: 0, as: UInt16.self)))
+        let sealed = input.readSlice(length: length + 16)
+        let request = try VMessRequest(open(#require(sealed), ""))
+        return try #require(VMessBody(request))
+    }
+
+    @Test func everyTruncationNeedsMore() throws {
+        let vector = try #require(VMessVector.all.first)
+        let end = 16 + 18 + 8 + 54 + 16
+        for length in 0..<end {
+            let request = Array(bytes(vector.clientToServer).prefix(length))
+            #expect(run(VMessHandshake(server: try server(at: vector.time)), request).result == .needMore)
+        }
+    }
+
+    @Test func aRequestIsServedOnceAndOnlyInItsTime() throws {
+        let vector = try #require(VMessVector.all.first)
+        let request = bytes(vector.clientToServer)
+        let server = try server(at: vector.time + 120)
+        guard case .stream = run(VMessHandshake(server: server), request).result else {
+            Issue.record("refused")
+            return
+        }
+        #expect(
+            run(VMessHandshake(server: server), request).result == .reject(reason: "replayed request", reply: ""))
+        for offset: Int64 in [-121, 121] {
+            let outcome = run(VMessHandshake(server: try self.server(at: vector.time + offset)), request)
+            #expect(outcome.result == .reject(reason: "wrong time", reply: ""))
+        }
+    }
+
+    @Test func whatIsNotGenuineIsReadOnBeforeClosing() throws {
+        let vector = try #require(VMessVector.all.first)
+        let server = try server(at: vector.time)
+        var garbage = ByteBuffer(repeating: 7, count: 20)
+        var handshake = VMessHandshake(server: server)
+        guard case .reject(let rejection) = handshake.receive(&garbage) else {
+            Issue.record("served")
+            return
+        }
+        #expect(rejection.reason == "unknown user")
+        #expect((34..<54 + 3266 + 64).contains(rejection.drain))
+        // A header whose tag is wrong.
+        var request = bytes(vector.clientToServer)
+        request[60] ^= 1
+        var input = ByteBuffer(bytes: request)
+        handshake = VMessHandshake(server: server)
+        guard case .reject(let second) = handshake.receive(&input) else {
+            Issue.record("served")
+            return
+        }
+        #expect(second.reason == "bad header")
+    }
+
+    @Test func muxAndRemovedUsersAreRefused() throws {
+        let server = try server(at: VMessVector.all[0].time)
+        #expect(
+            run(VMessHandshake(server: server), bytes(VMessVector.mux)).result
+                == .reject(reason: "mux not available", reply: ""))
+        try server.users.remove(email: "A@b")
+        #expect(
+            run(VMessHandshake(server: server), bytes(VMessVector.all[0].clientToServer)).result
+                == .reject(reason: "unknown user", reply: ""))
+    }
+
+    @Test func randomHeadersNeverTrap() {
+        var generator = SplitMix(state: 5)
+        for _ in 0..<3000 {
+            _ = try? VMessRequest(ByteBuffer(bytes: generator.bytes(upTo: 120)))
+        }
+    }
+
+    @Test func aDamagedChunkEndsTheConnection() throws {
+        var chunks = try body(VMessVector.all[0]).uplink
+        var input = ByteBuffer(bytes: [0, 20] + Array(repeating: 1, count: 20))
+        #expect(throws: ProtocolError.self) { try chunks.read(&input) }
+        chunks = try body(VMessVector.all[0]).uplink
+        var short = ByteBuffer(bytes: [0, 3, 1, 1, 1])
+        #expect(throws: ProtocolError.self) { try chunks.read(&short) }
+    }
+}

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+import Testing
+
+/// Conversations of other programs' clients and servers, recorded on the wire.
+struct VMessVector: Sendable, CustomTestStringConvertible {
+    var name: String
+    /// Seconds since 1970 in the request.
+    var time: Int64
+    var target: String
+    var isDatagrams: Bool
+    var clientToServer: String
+    /// What the client's chunks hold.
+    var uplink: [String]
+    var serverToClient: String
+    var downlink: [String]
+
+    var testDescription: String { name }
+
+    static let user = "b831381d-6324-4d53-ad4f-8cda48b30811"
+
+    static let all: [VMessVector] = [
+        VMessVector(
+            name: "v2ray aes-128-gcm 01", time: 1795479910, target: "tcp:127.0.0.1:21004", isDatagrams: false,
+            clientToServer: """
+                c5807ef3de689f283c10aa4df0bf9f011caadc6640f8f372182152f47e737e66ea46104e6ec73d418eda8a1c5900e8d03d77
+                e480809507f62bbbfe70e4094b5112c0e8b625f44e016878ffd0d433e57c25e4a6945fb218f75cbd33060e6587b2968d25f8
+                02dee95e9a673c3eedd5b764001a59cbffc90763ceccaa2efef919a22b23adfbc5898af46729b414002b7b10f294edf66430
+                14dfd53bd87a565a84677edef3e26d50f604fcc01b3e7cefded932011aeee68df1b39e001007201fc4bbfd11fd7655c38651
+                7d48b9
+                """,
+            uplink: ["474554202f2048545450", "2f312e310d0a486f73743a20766563746f722e746573740d0a0d0a"],
+            serverToClient: """
+                0f479abf0d91793078e8d0416122cf389724fa7e0592297dc9bd52f6b631828a8afb1d2c41b0007917d3a768eced3a1e4f77
+                939ef23207ac0091fe2d79a56e6e8aad3aac30e7a969c7564c2e18197538470ebe2f9e24a7663dbdfb5572616437e1dd9c3b
+                db76df0e3419129c27774d91ab415c0faeab82048ad716553374e096d1b22e8266a06cc4c5658d8e0cf348ada26291752f97
+                759b6a15b1c3eeec9500580010374a8e20f0a6c3f9966bc2959e3797bc
+                """,
+            downlink: [
+                """
+                485454502f312e3120323030204f4b0d0a436f6e74656e742d4c656e6774683a2032310d0a436f6e74656e742d547970653a
+                20746578742f706c61696e0d0a436f6e6e656374696f6e3a20636c6f73650d0a0d0a68656c6c6f2066726f6d207461726765
+                740a6f6e65
+                """
+            ]),
+        VMessVector(
+            name: "v2ray aes-128-gcm 0d", time: 1795479910, target: "tcp:127.0.0.1:21004", isDatagrams: false,
+            clientToServer: """
+                946ad0e17d1134d8d199996c5b6d7c13ac93809dbcfc05667579a9cc6a750dc5aa9fff6fb5d1e378e34ccb67ae73aed717e8
+                e7b31305aab9f0c548895f90fb7d1bd6074519307d7a15ffac073b4a06067e9a0862a558cf31310b6274caf1423f130cfb4c
+                eecf80f35f979d6fee8cca99e91c885c4f478a61555fa5b982e98359d02f62c3ebc98c8c999aa10c6a95842f5aaaa8a8141d
+                21f0568b63990b3b7e5abab8c300f74a5bc98b643bc7addd338931609ec4acbe1335c76a99f8b536d9bf76a9a156c3b12c61
+                51bf6597df2268332e40982a354367b3ffb22dea356837627f4cfd30e90ed09ad679ae0fb9550b9d83349bac8b0c594a5ca6
+                5b69809a03f5cb5723ddd0d74f211f581f1f1d3ea65db5b0e3e28f7a95a90beb10e9a41b522f1375780b0593e8b473af5312
+                f03d40daa712f5e2c343db2837192e67aa6f12cbdc25e6d2fd9bceab5c01c69e19ef1eb5b206a2c9e71811630cfe9e096be2
+                """,
+            uplink: ["474554202f2048545450", "2f312e310d0a486f73743a20766563746f722e746573740d0a0d0a"],
+            serverToClient: """
+                f3906e62647fb88d6d9e847d365fa295cb49ba93bf07f63b51cb3acaf907d0460a8fadc3621212e1339342a60ae321fda3a4
+                45721683c7e88393cc239855769f6eb995bcd8ee7a2d394b09428290e7c8cbe8fd5993c6fb186ef8ae0d82fd72df5a6fcde3
+                dea43a57c2aa58f7f8f09a1c1e8fc596df765970070725c4407f215844c163077d8112d8d3f768e7ebea0fb4ffd0724e49df
+                789719ccc1444569f0cc3adec957feef04e9403e0ad55562237d58adba7b15836544eda0ba0f712be127338915480a24322b
+                99316555048286974ff9b09859d86f37ae9d6527bf717e5d8790a239a36f97bc26005e8325
+                """,
+            downlink: [
+                """
+                485454502f312e3120323030204f4b0d0a436f6e74656e742d4c656e6774683a2032310d0a436f6e74656e742d547970653a
+                20746578742f706c61696e0d0a436f6e6e656374696f6e3a20636c6f73650d0a0d0a68656c6c6f2066726f6d207461726765
+                740a6f6e65
+                """
+            ]),
+        VMessVector(
+            name: "v2ray chacha20-poly1305 0d", time: 1795479910, target: "tcp:127.0.0.1:21004", isDatagrams: false,
+            clientToServer: """
+                7fd4e08ceebee052ff95f1e055702da62b60c461ad924d0a5a27e92cd63b8cdfe2bacbc7076c228a7f6641905e4ccb01a715
+                2e36b11d82a9e97ade5d2c00b1afea4e7dd319fa59b7296f4e304a823a3433cb2983e2186abbb90d4ca0046d507c4529fe29
+                500767a51d23b7b0f1a80edce8188045dc4cf900f55fb64a427373a8ff444f0a94a26c11f0e0ee7e0847a465a1c7c0ee2704
+                06f11d5a79ef8f90772df57ee8662eaad892a3a16cfd754f73c8342784cef62025d3f8b8390f36dbdba89510554298ff5d4a
+                0d8e28710741096870c494a49aae283ad7949fc5ebcd42214551620f07d007d6daf9db5380458312a02bb8660bde54bae2e9
+                60c6b0d974ede45d09f7d3fb0a660f0ec2401e6704246af6be11a272f26971286a56bebcfcf497eb784ed4f745b8
+                """,
+            uplink: ["474554202f2048545450", "2f312e310d0a486f73743a20766563746f722e746573740d0a0d0a"],
+            serverToClient: """
+                0a44bc2d78e44c7a4f24aaddc4cf53670172f1e814eca7ec865aa932393c7dc3cb19092631a87b77db4b504ebb0a7d60e3f2
+                8d0dba6d6d5e19b817f3b923fb36b33b2a3d31516876bb4f15ef34dec6d050bfc73d157985fd006308ae1559d287f98db05d
+                e32e636e0428f62f8f0ebbdbcd5dee7d0b9b392528037427df72fe3da77d8b45db5a8abd19941102e4cf6af0ba4c89567bda
+                16021927619c7df09841536363625a063124e3ec5cf6c48a69ce1ac37412b436e754999fcc81899b00e69879098246317d5d
+                7d671da075ed7e1b3e2b81e061d1f92d4249a79cd9496dcbd3ed0ca3731c234cd870f8d3c36f8f50759d769388fe6b267cea
+                21
+                """,
+            downlink: [
+                """
+                485454502f312e3120323030204f4b0d0a436f6e74656e742d4c656e6774683a2032310d0a436f6e74656e742d547970653a
+                20746578742f706c61696e0d0a436f6e6e656374696f6e3a20636c6f73650d0a0d0a68656c6c6f2066726f6d207461726765
+                740a6f6e65
+                """
+            ]),
+        VMessVector(
+            name: "v2ray aes-128-gcm 0d", time: 1795479910, target: "udp:127.0.0.1:21002", isDatagrams: true,
+            clientToServer: """
+                ec66f89daa48abf449e3193efcdb94e0a65f66233fb2bc88196aca454951133334f8516765067b0d0c0b2640bbd0c343ccda
+                c2b27d89b7825a0a0d12c992fb0adf8c3b22f1a06450a1cbf13992bb80746363f7605b1564085d2331a6573e108286d24437
+                37c8bdc053556d5284dc2397625905d0a53726511df6ad8a80903e21fc31765247ed153f4cafa51dc1dda614ce8f735bae71
+                3a9825ad5f10c2ff6cfb6678ca756e17ed14cb772d21eddf8c1a398cd2e623dfe10f16bfed55bda183099543ea14874b2fd9
+                c4c02fab410c8c775b47a6f0beca1c
+                """,
+            uplink: ["6f6e65", "74776f"],
+            serverToClient: """
+                8933ffc92bd34defd26a6dafe023b460dae1ea9108c02cb72f929ec6a718fc02667053f8da696a39628a704e08af79d2dd2a
+                08832217159249e3dd7320aa1c869e3b436d5db7a247a3e71c8ec63b74104a470580218ae09116979745ce1c3fb501b4b649
+                9713ed7ecb5f51692248700e6516c7a73c4a
+                """,
+            downlink: ["5532313030323a6f6e65", "5532313030323a74776f"]),
+        VMessVector(
+            name: "v2ray chacha20-poly1305 0d", time: 1795479910, target: "udp:127.0.0.1:21002", isDatagrams: true,
+            clientToServer: """
+                01de85071b1baba0bfddaa6578815577079f51d68b306f246228a1ca83b36710c1863ea0980a9ef5a07422d1cda7708669c4
+                01db53bdc9414ccd98287d65964846c3751f3398a410d5d598ac814b4c91be117c9cd9a9a7116265b663d3708b8988a4781b
+                d1585bff27f69e853405b06167a2797123c4ede2b2464bd4e4ba39a0a0c86b6407a29cb4b04194a9f41b301d351dafe4a195
+                f30d84442fe64b757f22e9484315afbfe70268488569f4b0ce18269f59433825df7c398f92833221bc6d99e8159b2bc111d6
+                67ffddb8ef28b311acd8c3777314cc3c87eec55e193953dc
+                """,
+            uplink: ["6f6e65", "74776f"],
+            serverToClient: """
+                f32bc5ee82df51ef659753a4f664ae9f70a07df40a55e311afdfda8daf41834a398bcda11a35abc1d6a1ca2cfce57e6c466a
+                532e53b01cead4306d31a432ddc90c200375b39d68af7c3ed1ed08436b96fd6fe961238e3797bdc0d157b0ae0eea37f38418
+                087f4985c406d91d871f98098b80537d23443bd716be44fa40af3468db2d4079b66743f403ec639f3557b8efa087ef3ccf1d
+                1a443b
+                """,
+            downlink: ["5532313030323a6f6e65", "5532313030323a74776f"]),
+        VMessVector(
+            name: "v2ray aes-128-gcm 0d", time: 1795479910, target: "tcp:localhost:21004", isDatagrams: false,
+            clientToServer: """
+                a05ba000c070f7baff0c867ba96d6b3414c1f2f171e05827a674eeb9ca25dea39a96e65cde17825cdf209ab7d4596c0cc4d8
+                1f378c7f0dc8078442ae1efbfa5a5132caba6171ae63ac0ae0b575c1d8fe94a24e41ac278927c341e4a29284ee34289bb37e
+                f1b76f2cf117929b4860e6051843699e93a30708c3df521d9e2241c3154882d17e7f4109a1e1e6edbf3ebe3fa102cc8217d8
+                e33baea1c2675f04561536be969fb023480af08620f9ba1d5e228c7062b732a76778f46b55a1cf927d59f633fff6a34d6212
+                a2302225b2807843415a1e94393348c1f844256b003807fdd7f29827a29c84
+                """,
+            uplink: ["474554202f20485454502f312e310d0a486f73743a20766563746f722e746573740d0a0d0a"],
+            serverToClient: """
+                bdeca113221dc296164240988164248bb9b001c6fd6f534e7ca05673e0f96faff52f3617d743353e00d136298f210ced5262
+                6c953855d0cdfb71b0adfbfac438d4c768899a94323f1ad3c214067a3abea5d20a818248ee00ec34892162936c8820b059ee
+                fa8b8b49a21d3ae18bf4bf60a238d1be0609d8c632f642f3029efa7d9979715c1099e52f67bb45a34ef4228d33a8ed83b4fa
+                9ac461a5f00d63bcd0a86aa3100d5653d2b3766acae352cd6fc233dcaccc557e8288f5bd81f0d26ea0aebf3737a2655f7510
+                1b562f1f84a6e63ff7
+                """,
+            downlink: [
+                """
+                485454502f312e3120323030204f4b0d0a436f6e74656e742d4c656e6774683a2032310d0a436f6e74656e742d547970653a
+                20746578742f706c61696e0d0a436f6e6e656374696f6e3a20636c6f73650d0a0d0a68656c6c6f2066726f6d207461726765
+                740a6f6e65
+                """
+            ]),
+        VMessVector(
+            name: "Xray-core aes-128-gcm 0d", time: 1795479910, target: "tcp:127.0.0.1:21004", isDatagrams: false,
+            clientToServer: """
+                71f16aa0bd8c82bb1cf5301381b74488d302c3ccab197152f43187eb9592f27d074795d658cc848a0f0fc830fec9b8cf77c8
+                ff0742617485cb73572d66f6f4acca95c2a5b5a5d2f7459b443e31163b42453ddbac5a3c720ba40d1e8deaec24e0c80bbcb6
+                185460890552eda9fd9fa131e355ed7f9290643b5ad3d3bf233c18c848bec95a6991d17d46f8ed3faa1d2432ba7579f062b2
+                6b124181214fbfcc1afee9d2b50fcdb096ecab28b43a8b459ff15afaea25966781b3d9d81d007107010dd960256b90201fc1
+                1a0f3a242f668278fa05f4ca4df03e89cfd70da75d37f1fa84b2db56c46810881db7431abc1ba3514cdaeb2394402615f614
+                78e6beb0cb80bfc11716ec347b5f962e0e51b7884a6cbe6f7acd23f6d6484671659c0d03afd043ce132656adae68ad
+                """,
+            uplink: ["474554202f2048545450", "2f312e310d0a486f73743a20766563746f722e746573740d0a0d0a"],
+            serverToClient: """
+                6649b85214de0942934f872fe5db5ff294b934cdf1c5c9bfb4162c0fcb5bc4e5975b683944b8bda9c02782dfdd4096a37073
+                0941a2ec1e48c782aad4a43ab4f1f8f5a79c02e8c9ac1b728444ad7b251f6dceac54fa95ed77b98bf7da63fdcdf9504218af
+                3da9922541d478a86f4a76f262ecc65ac4801cbf94ef38eeb819984ff88a40d0d78350f7570b74707fa74eeee53b32969cbe
+                dff80ec8700f3a079a68fb9325af9a3f61f257bf028683089f54c8a314ea9e230e2b85255e65bf94b239c67cbb3f382cabdd
+                631056cf8c25109d5f254472bde94717d74cf39ceaf34f78621c221c0918fe9d4f9c0b8c8b8981bdd9250ddb0ccb765c2b3f
+                """,
+            downlink: [
+                """
+                485454502f312e3120323030204f4b0d0a436f6e74656e742d4c656e6774683a2032310d0a436f6e74656e742d547970653a
+                20746578742f706c61696e0d0a436f6e6e656374696f6e3a20636c6f73650d0a0d0a68656c6c6f2066726f6d207461726765
+                740a6f6e65
+                """
+            ]),
+        VMessVector(
+            name: "Xray-core chacha20-poly1305 0d", time: 1795479910, target: "tcp:127.0.0.1:21004", isDatagrams: false,
+            clientToServer: """
+                1b1bfc6d2bcfd3355030eb5a505ab0d18656d4d3e9fa485a7aed9a8e0ab57a9f1c26d96630b2e281d33a8a3cd68c98f61e98
+                a082797e3f89e073ce99b4d92cee5fbd4ddfbdfb293b68dd86ffd80f06e6f046bd7c084a302b13cab1c2f21a2b65453a3959
+                a2a96e1d090d4cd458f1f272f0503a064b303fdffe32613b0373d06def832ca060338090af95b7d194a41346ff76b3b7f6bb
+                961766c6191ad88a320f93fa7d4b88bd44d0dc0119c5638048b05fa9720976238013a1cd9cb9c30d5e7662ad1f6510362e9a
+                3d88443d3133e83cc3c73735800cb089221e978899b9a58d1fbcf0bbd7e0a27c8a8645b2e7ef0131332587afd6b82b28d3ab
+                cd2a4f917ba641ce01282b104217c317edd519ca1ebc95e588ed13cba7f0c162ac929ccedb0fde14585e8aeecb17b42de9e8
+                160a9c3c2ed98d85d058fdc99509f6ccf56c7f6f672d4f3959abe51dc7a54bba6ce6646c8c7da29c12
+                """,
+            uplink: ["474554202f2048545450", "2f312e310d0a486f73743a20766563746f722e746573740d0a0d0a"],
+            serverToClient: """
+                e060e6511ef98c64d4becb03ae672aee9ec3bfed843186e8e8118c5374fdae49e968fbc71be92126f1a0c128b6510781610f
+                2e5a8be476bbcb5f4716a4da3e2a23c0d4f896d9fbb2fa819423dbb5f4c62db1022119b4424fad207fc0bcb06948125066e6
+                48cf6957e6b39342b5b928ff6f526881d7ca33a9a4228db3ace9bd95cfe75dc71d26978c7ea03f92a25b256af5c4cf96f3b9
+                0e6f5a747249f1f276ed33f4c5ea643fa03a2bd69d5561e009e0965b4f68695e3c00bd8918323c2bf0f77829df34d3bee425
+                3d9f7a7c28a07fba5f479798397d53f62606ba7693ceed37bb61c234b4d8e9bb689e06cd909dce74399b31e92460a12c3e70
+                fb9c08d6b78ec55efad37026e969
+                """,
+            downlink: [
+                """
+                485454502f312e3120323030204f4b0d0a436f6e74656e742d4c656e6774683a2032310d0a436f6e74656e742d547970653a
+                20746578742f706c61696e0d0a436f6e6e656374696f6e3a20636c6f73650d0a0d0a68656c6c6f2066726f6d207461726765
+                740a6f6e65
+                """
+            ]),
+        VMessVector(
+            name: "Xray-core aes-128-gcm 11", time: 1795479910, target: "tcp:127.0.0.1:21004", isDatagrams: false,
+            clientToServer: """
+                a5af57cab8fa333ac0ce74fa230df766e392ff2d248b9b5cecda0e0c8be530353eb392a36ae1c80470eb2e7e7ce7cd15f39b
+                199c67f428fab734a28eae8dd8956716131026a499fc7abd11935af08515c2f5cb713c7f726e2f6d084e142aa1932cd06b63
+                867b2a23c3aa8dfd095fa534aef4f124bfd43ecf737b549c59b09f8028acbba2aef418bf0e92dea2ddb81f53b9ee7b70a691
+                ed559405f1c2e7c6c619056ea1454f509dddda7fd070f5653ecfe5687ed54214a0424474a257ca8f4ec8f28b13562ba10164
+                70d0b1ad5ec343ec492c89502e4480720d188220313bd1fe456e314b90a2350fc0c8dd00aa813c759e19db57b7e4e44fc1cb
+                68
+                """,
+            uplink: ["474554202f2048545450", "2f312e310d0a486f73743a20766563746f722e746573740d0a0d0a"],
+            serverToClient: """
+                e583da25055ee1e9d63541e7e6097d746622f5c0fc99e732c57381f393968f94d06a68bdc8b0ae97deffc06da4dbf7c4c464
+                1d177ac674796d69bc2c954422cbd4808c1a18b7e82079d6427e998e6cb3fdd723d1970ed7ee6cc3cc257220b6973edb0c48
+                61016bb8da0de1286a3d58d878fbd47c4f40a58d1a8377fd5ac35d74e312032a0b67c0472c5c688128507f76122fc49e510e
+                51dc062a8335e28e46007e9c58cf6f20acc54b7253ede080644592e7ddfb288d3f820ab58c629e171829c6e01d25696672bb
+                fb6dd7cf95f36b1b0a1279
+                """,
+            downlink: [
+                """
+                485454502f312e3120323030204f4b0d0a436f6e74656e742d4c656e6774683a2032310d0a436f6e74656e742d547970653a
+                20746578742f706c61696e0d0a436f6e6e656374696f6e3a20636c6f73650d0a0d0a68656c6c6f2066726f6d207461726765
+                740a6f6e65
+                """
+            ]),
+        VMessVector(
+            name: "Xray-core aes-128-gcm 1d", time: 1795479910, target: "tcp:127.0.0.1:21004", isDatagrams: false,
+            clientToServer: """
+                073f5b8dc07b55bf503426f071251b105118b7fafa7d0c9d7785a00527ed64563ed2694645d425662ce3daef1665773fab81
+                b38c011f6593cbb23b616a50634279e51993e544de40e3e5cad45aca0f94ab9b17cdcb45fcb3dd1faf92d6de61f011ea34a0
+                cbd3ea0e8f63a95ab80f04a1974f129e0fc4aedad5fb01910ac48dac2bcdec8e2e07abfe0dfed746e3405d677f3451f796ff
+                61396ee135ecca64207ed4ad5f438956a1ec55268aa5478fac8ef518f8491dd3fc64711c6026d4489149201740f91c456046
+                a197369fe9e2847bdc4234a805c9051368168762e0eed0461a8eb6092291888fbd5be5987ae302f202089d11def070190e38
+                4fe96d0cbcf73d67b02f59b5bb21331ace3f2e9d0d8494aac2e4727db4fbe4e295ecff8dac703f5b74c6f26f9f7168766dfe
+                3bc544267a9b49cadf6cead1f810a66a2db1c6a9aeec7a15
+                """,
+            uplink: ["474554202f2048545450", "2f312e310d0a486f73743a20766563746f722e746573740d0a0d0a"],
+            serverToClient: """
+                792335e5e66a766f89cf6eed710c95303475877cc79456086202919eedd5ee608a5c31c41b3497fd0dfce778cff6a98484e1
+                c4c91255e8ab00c27d2f84974bbe52deb88b9117c0b4ffc46886f6818ff20eaf0010a5f1fee18baf08d38e737118218863ef
+                da7791856c827846812f5e076eba2ea1e5dcbb48d60b6fb72b831f8e8c85ecd4cc29dfb44f5c1c154a838a0aa1f9d31cb27c
+                93cde221ffcd995fca61c1425d0681362f96486f1a6d84b2c5224c4df04ad801e9c5973186c5bff074a0c292e609d9ab6e94
+                0ff756747e3f097ca26878736d2684534860cbc75acd53f58f921f61f56857b47ed8a4e44e1d1a589bf00620003b7fe08bdc
+                89193fcaee0311b22bd602c9633558be4360664831e0
+                """,
+            downlink: [
+                """
+                485454502f312e3120323030204f4b0d0a436f6e74656e742d4c656e6774683a2032310d0a436f6e74656e742d547970653a
+                20746578742f706c61696e0d0a436f6e6e656374696f6e3a20636c6f73650d0a0d0a68656c6c6f2066726f6d207461726765
+                740a6f6e65
+                """
+            ]),
+        VMessVector(
+            name: "Xray-core chacha20-poly1305 1d", time: 1795479910, target: "tcp:127.0.0.1:21004", isDatagrams: false,
+            clientToServer: """
+                08e58fc1c32085fa5d6c169e9c4b97ef52a0c05b2f89715c8d2ab11b29a69fde38926d69e06c99287192a4bff999033ba4d0
+                9b86a255b521bc2f3dc6071692b6a7f02e0b6e76075d457186111daa48c39500f4c32e7cf6ea8498c4d7a6633109112d648a
+                9efbbdee83f5b30dc8dc61289ee1655942ff66b1d3a376d426513a97ad316fcb38b8c55fd482a31db03051f6c9767734eef1
+                75eb78b1ae0d2c0d7e614c70fbe40ab9ab24581840be9ac24e72405512f6bf5f0f183cfeb2650c51c49dd8bd7219a232db55
+                78d19dc252509ba3b40a81b527157c97949cd8fb544a2d154f96f3d3cce0c9f2f4aa730fbc5a1256be39434e4788b8cd58ec
+                64fe4b58978ff549887beaa0c70845707432b305031b86ab51bed20eb5b9afdc76ad1a98b52eb77611fc6f7680f77a937a3e
+                5646fab78ee42dcba70d18f6fde7a8d7b4efe9262f0a022370b692cb0ee69ee225c585b9dca6d34f202a3897b63ab894289c
+                eb4b6fa64351190257234a354e7a8ab738a8ad8368d60930840fb5e5
+                """,
+            uplink: ["474554202f2048545450", "2f312e310d0a486f73743a20766563746f722e746573740d0a0d0a"],
+            serverToClient: """
+                24f3f55f32bb6e59c33fddd2c1c5a8b761645db12871ed3ebaab5842ce9247f377600804f0149e415fa862ed25c06d594e3c
+                106aa4803a885a6f0cbd95f0f3d5fe35ed4a3a2d5952924bda8e6fc59d61dc7dbea122effb45b48f66b458fdadf692fa1c3b
+                c2fef37779fbd1cf5bee81f35e3034f12032d6fcf652bed774d72ec680b14ed4ffc28d4a9a1501d7a6826aa32a152636c629
+                806ad36dcbc8f84fe08599d7d4b097fdb4beef05c92d2dfd9b696562d5239192f82399767ed11ef5032e0ade9138b8b0b473
+                0b3b86ae3f7a82b1b321699f84b67484fe127aee986678805810b32c2a4bad6e439093ec0c0b3249446265e84bc0fe077502
+                7eaf28a73d013816
+                """,
+            downlink: [
+                """
+                485454502f312e3120323030204f4b0d0a436f6e74656e742d4c656e6774683a2032310d0a436f6e74656e742d547970653a
+                20746578742f706c61696e0d0a436f6e6e656374696f6e3a20636c6f73650d0a0d0a68656c6c6f2066726f6d207461726765
+                740a6f6e65
+                """
+            ]),
+    ]
+
+    /// A request for mux, which is not served.
+    static let mux = """
+        9fcaf860606e2943f4a035976092894d4477935f6e75c44714effa2e8406616d296c009d9e4a1a9e3dc23910cf80c64ee931
+        550ccf8dad074ae4dc2b75cbd1c67a39bb6b09d95a207f5c319664bdcc09f9ad92d676b5a6bc84d8b925a992f51ca39578de
+        62404b1155241ab50149f8a74255af2dcf7d8ad204212eb2205b04e8988185235a13bb666265df11917c5d1023cc9d558db2
+        1220437f9c5da6cbf6b575b99f6be506766ec16133417c1aba97fb8b804d593fe1c531071a9b7b0e497e7420c542ffe67cf5
+        293545ca25119ab061f93bb1d45f57432bfc3742b80e78fa6fb135b88199207005144485bb1a6090859f258cbd79e245f5cb
+        b9678a3f9e88e3fbe374d9267f
+        """
+}
