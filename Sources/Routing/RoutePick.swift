@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What the rules say about a connection.
+package enum RoutePick: Sendable, Equatable {
+    /// No rule holds, or the rule's balancer has nothing to offer: the default outbound is to be used.
+    case none
+    /// A rule names an outbound. Whether one with that tag exists is for the caller to find out.
+    case outbound(tag: String, ruleTag: String)
+    /// A rule names a balancer, which picked `tag`.
+    case balanced(balancerTag: String, tag: String, ruleTag: String)
+    /// A rule tests the target's addresses and only this domain is known: resolve it and ask again with the result.
+    case needsResolution(String)
+}

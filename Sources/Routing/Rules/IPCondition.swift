@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+import ProxyModel
+
+/// One of the target's, source's or local addresses is as the rule wants it.
+///
+/// The entries form up to four groups, by where they come from (written out, or a file of geographic data) and by whether
+/// they are negated. An address satisfies the condition when any group accepts it: a plain group what it contains, a negated
+/// one what it does not contain, but only in a family of which it has entries.
+struct IPCondition: RuleCondition {
+    enum Field: Sendable {
+        case target, source, local
+    }
+
+    struct Group: Sendable {
+        /// Their union is the group; never empty in a condition.
+        let sets: [IPSet]
+        let isNegated: Bool
+
+        func accepts(_ ip: IPAddress) -> Bool {
+            guard isNegated else { return sets.contains { $0.contains(ip) } }
+            return sets.contains { $0.hasFamily(of: ip) } && !sets.contains { $0.contains(ip) }
+        }
+    }
+
+    let field: Field
+    let groups: [Group]
+
+    func test(_ context: RoutingContext, _ subject: borrowing MatchSubject) -> Verdict {
+        let addresses: [IPAddress]
+        switch field {
+        case .source:
+            addresses = context.sourceIPs
+        case .local:
+            addresses = context.localIPs
+        case .target:
+            guard let targets = subject.addresses else { return .needsAddresses }
+            addresses = targets
+        }
+        return Verdict(addresses.contains { ip in groups.contains { $0.accepts(ip) } })
+    }
+}
