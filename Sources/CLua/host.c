@@ -114,8 +114,7 @@ CL_RAISES void cl_tick(lua_State *L, unsigned cost) {
 
 CL_RAISES void cl_guard_stack(lua_State *L) {
     cl_host *h = cl_host_of(L);
-    char here;
-    ptrdiff_t depth = h->stack_base - &here;
+    ptrdiff_t depth = h->stack_base - (char *)__builtin_frame_address(0);
     if (depth > stack_allowance || -depth > stack_allowance) luaL_error(L, "C stack overflow");
 }
 
@@ -252,10 +251,15 @@ void cl_begin(lua_State *L, uint64_t instructions_used, uint64_t budget, uint64_
     cl_forget_error(h);
 }
 
+void cl_end(lua_State *L) { cl_host_of(L)->run_flag = NULL; }
+
 uint64_t cl_instructions(lua_State *L) { return cl_host_of(L)->instructions; }
 int cl_stop_reason(lua_State *L) { return cl_host_of(L)->reason; }
 int cl_is_running(lua_State *L) { return cl_host_of(L)->entries > 0; }
-lua_State *cl_current(lua_State *L) { return cl_host_of(L)->current; }
+lua_State *cl_current(lua_State *L) {
+    cl_host *h = cl_host_of(L);
+    return h->collecting ? NULL : h->current;
+}
 const char *cl_error_traceback(lua_State *L) { return cl_host_of(L)->traceback; }
 const char *cl_error_chunk(lua_State *L) { return cl_host_of(L)->chunk; }
 int cl_error_line(lua_State *L) { return cl_host_of(L)->line; }

@@ -25,6 +25,7 @@ typedef struct cl_host {
     int in_host;                  // Swift code, or C on its behalf, is running
     int entries;                  // protected entries on the C stack
     int depth;                    // script coroutines resumed inside each other, and closings
+    int collecting;               // a finaliser of an object runs
     int can_wait;                 // every coroutine up to the driver can yield
     char *stack_base;             // C stack at the outermost entry
     lua_State *current;           // the coroutine that runs

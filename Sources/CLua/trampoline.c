@@ -155,7 +155,9 @@ static int collect_object(lua_State *L) {
     int saved = h->in_host;
     body->object = NULL;
     h->in_host = 1;
+    h->collecting++;
     h->callbacks.release(object);
+    h->collecting--;
     h->in_host = saved;
     return 0;
 }

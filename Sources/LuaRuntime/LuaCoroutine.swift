@@ -139,7 +139,9 @@ package final class LuaCoroutine {
             return .suspended(operation: operation)
         default:
             phase = .done
-            let error = state.takeError(status: status, on: stack)
+            let main = try state.stack()
+            lua_xmove(thread, main.l, 1)
+            let error = state.takeError(status: status, on: main)
             if cl_stop_reason(thread) == Int32(CL_STOP_NONE.rawValue) { _ = cl_reset(thread) }
             throw error
         }

@@ -17,6 +17,8 @@ package typealias LuaHostBody = (LuaCall) throws -> LuaReturn
 extension LuaState {
     /// Makes a Swift function known to scripts. `users.list` becomes a field of the table `users`, which scripts can
     /// read only; a path without a dot becomes a global.
+    ///
+    /// The state keeps the function until it is closed, so a function that holds the state keeps both alive.
     package func register(_ path: String, _ body: @escaping LuaHostBody) throws(LuaError) {
         try setAPI(path) { stack, name throws(LuaError) in
             stack.push(function: retain(HostFunction(state: self, name: name, base: 0, body: body)))
@@ -77,7 +79,10 @@ extension LuaState {
         guard let main else { return }
         let loader = HostFunction(state: self, name: "require", base: 0) { [unowned self] call in
             let name = try call.string(1)
-            guard let source = try modules(name) else { throw LuaError("module '\(name)' not found") }
+            guard let source = try modules(name) else {
+                call.pushNil()
+                return 1
+            }
             let file = name.split { $0 == "." || $0 == "/" }.joined(separator: "/") + ".lua"
             _ = try compile(source, name: file)
             return 1

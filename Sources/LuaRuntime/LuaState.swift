@@ -127,8 +127,9 @@ package final class LuaState {
 
     /// To be called after each entry.
     func end() {
-        guard closesWhenIdle, let main, cl_is_running(main) == 0 else { return }
-        closeNow()
+        guard let main, cl_is_running(main) == 0 else { return }
+        cl_end(main)
+        if closesWhenIdle { closeNow() }
     }
 
     /// Takes the error value off the stack.

@@ -100,6 +100,10 @@ struct HostileScriptTests {
         "local t = setmetatable({}, { __index = function(t, k) while true do end end }) return t.x",
         "local s = ('x'):rep(1 << 20) while true do s:upper():lower():reverse() end",
         "local s = ('x'):rep(1 << 20) while true do utf8.len(s) end",
+        "local s = ('1'):rep(1 << 20) while true do tonumber(s) end",
+        "local s = ('1'):rep(1 << 20) while true do local _ = s + 1 end",
+        "local s = ('1'):rep(1 << 20) while true do math.floor(s) end",
+        "local s = ('1'):rep(1 << 20) while true do pcall(select, s) end",
     ])
     func endlessLoopsMeetTheDeadline(source: String) throws {
         for error in try errors(of: source) {
@@ -142,6 +146,14 @@ struct HostileScriptTests {
         ("return table.unpack({}, 1, 100000000)", "too many results"),
         ("return string.byte(('x'):rep(10000000), 1, -1)", "string slice too long"),
         ("return ('x'):rep(300):match(('(x'):rep(40))", "too many captures"),
+        ("return os.date(('%c'):rep(1000000))", "the format is too long"),
+        (
+            """
+            local list, long = {}, ('x'):rep(1 << 22)
+            for i = 1, 200000 do list[i] = long end
+            return string.format(('%.0s'):rep(200000), table.unpack(list))
+            """, "string arguments too long"
+        ),
         ("return ('x'):rep(300):match(('x?'):rep(300))", "pattern too complex"),
         ("return load('\\27Lua')()", "attempt to call a nil value"),
         ("return assert(load('\\27LuaS'))", "attempt to load a binary chunk"),

@@ -186,6 +186,7 @@ struct LuaCoroutineTests {
     @Test func resumingFromAHostFunctionIsRefused() throws {
         let state = try state()
         let coroutine = try state.makeCoroutine(try state.load("return 1", name: "s"))
+        defer { state.close() }
         try state.register("resume") { _ in
             _ = try coroutine.resume()
             return 0

@@ -57,11 +57,13 @@ void cl_fail_allocation(lua_State *L, uint64_t n);
 // Number of growing allocations that script code made since the last `cl_fail_allocation`.
 uint64_t cl_allocations(lua_State *L);
 
-// One run. `deadline` is in the time of `cl_now`; `run_flag` may be NULL.
+// One run. `deadline` is in the time of `cl_now`; `run_flag` may be NULL, and must last until `cl_end`.
 void cl_begin(lua_State *L, uint64_t instructions_used, uint64_t budget, uint64_t deadline, cl_flag *run_flag);
+void cl_end(lua_State *L);
 uint64_t cl_instructions(lua_State *L);
 int cl_stop_reason(lua_State *L);
 int cl_is_running(lua_State *L);
+// The coroutine that runs; NULL while an object is released, when no script code may run.
 lua_State *cl_current(lua_State *L);
 
 // What is known of the last error that reached a protected entry. Strings are NULL when unknown, and are good until the
