@@ -105,7 +105,7 @@ struct HeaderBlock: Sendable {
     var metadata: GRPCMetadata {
         var metadata = GRPCMetadata()
         forEach { token, name, value in
-            guard token == Field.other else { return }
+            guard token == Field.other, name.first != UInt8(ascii: ":") else { return }
             metadata.addReceived(
                 name: String(decoding: name, as: UTF8.self), value: String(decoding: value, as: UTF8.self))
         }

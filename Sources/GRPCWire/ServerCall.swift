@@ -15,6 +15,8 @@ final class ServerCall {
     var timer: Scheduled<Void>?
     var task: Task<Void, Never>?
     var inbound: InboundMessageQueue?
+    /// A task was given a reference, now or earlier.
+    var isShared = false
     /// What was received and is neither credited to the stream nor taken by the handler.
     var heldCredit = 0
     /// Octets that count against the connection's limit.
@@ -52,10 +54,8 @@ final class ServerCall {
         isAnswered = false
     }
 
-    /// Whether nobody but the connection can hold a reference: no task was started and no timer.
-    var isRecyclable: Bool {
-        task == nil && inbound == nil && timer == nil && waitingWrites.isEmpty
-    }
+    /// Whether nobody but the connection can hold a reference.
+    var isRecyclable: Bool { !isShared && timer == nil }
 }
 
 extension ServerCall {

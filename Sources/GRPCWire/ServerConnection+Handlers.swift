@@ -37,6 +37,7 @@ extension ServerConnection {
 
     func startStreaming(_ call: ServerCall, _ body: @escaping GRPCHandlerTable.Streaming) {
         guard let registration = call.registration else { return }
+        call.isShared = true
         let bound = NIOLoopBound(call, eventLoop: eventLoop)
         let eventLoop = eventLoop
         let inbound = InboundMessageQueue {
@@ -71,6 +72,7 @@ extension ServerConnection {
             answer(call, GRPCStatus(.resourceExhausted, "too many calls are running"))
             return
         }
+        call.isShared = true
         let bound = NIOLoopBound(call, eventLoop: eventLoop)
         call.task = Task { [server, eventLoop] in
             let completion = await body(bound)

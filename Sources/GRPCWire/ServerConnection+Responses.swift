@@ -93,9 +93,13 @@ extension ServerConnection {
     func release(_ call: ServerCall, _ reason: GRPCStatus) {
         call.isAnswered = true
         call.timer?.cancel()
+        call.timer = nil
         call.message = nil
         call.inbound?.abort(reason)
+        // The queue refers to the call.
+        call.inbound = nil
         call.task?.cancel()
+        call.task = nil
         finishWrites(of: call, reason)
     }
 

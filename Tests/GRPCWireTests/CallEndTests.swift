@@ -144,6 +144,30 @@ struct CallEndTests {
         }
     }
 
+    @Test(.timeLimit(.minutes(1)))
+    func nothingOfACallOutlivesIt() async throws {
+        let queues = Mutex<[Weak<InboundMessageQueue>]>([])
+        let table = GRPCHandlerTable { builder in
+            builder.streaming("/test.Echo/Bidi") { inbound, outbound, _ in
+                queues.withLock { $0.append(Weak(inbound.queue)) }
+                for try await message in inbound { try await outbound.write(message) }
+            }
+        }
+        try await withLoopback(table) { client, _, _ in
+            for _ in 0..<10 {
+                let (requests, responses) = client.streaming("/test.Echo/Bidi")
+                queues.withLock { $0.append(Weak(responses.queue)) }
+                try await requests.write(ByteBuffer(string: "a"))
+                _ = try await responses.next()
+                requests.finish()
+                _ = try await responses.next()
+            }
+        }
+        #expect(queues.withLock { $0.count } == 20)
+        // The last references are let go by event loops and by tasks that end: soon, and bounded by the test's time limit.
+        while queues.withLock({ $0.contains { $0.object != nil } }) { await Task.yield() }
+    }
+
     @Test func aFailedConnectNamesTheAddress() async throws {
         let group = MultiThreadedEventLoopGroup.singleton
         // A port that was free a moment ago.
@@ -201,4 +225,10 @@ struct CallEndTests {
             await other.close()
         }
     }
+}
+
+private struct Weak<Object: AnyObject & Sendable>: Sendable {
+    weak let object: Object?
+
+    init(_ object: Object) { self.object = object }
 }

@@ -200,6 +200,24 @@ struct ServerConnectionTests {
         #expect(server.responses[stream]?.body.readableBytes == 100_005)
     }
 
+    @Test func nothingOfAConnectionOutlivesIt() throws {
+        weak var connection: ServerConnection?
+        weak var session: HTTP2Session?
+        do {
+            let server = try EmbeddedServer()
+            try server.request(hello)
+            _ = try server.open(EmbeddedServer.headers([("grpc-timeout", "1H")]))
+            try server.exchange()
+            connection = try serverConnection(of: server)
+            session = try server.channel.pipeline.syncOperations.handler(type: HTTP2ConnectionHandler.self).session
+            #expect(session != nil)
+            server.channel.close(promise: nil)
+            server.channel.embeddedEventLoop.run()
+        }
+        #expect(connection == nil)
+        #expect(session == nil)
+    }
+
     @Test func shutdownLetsRunningCallsEnd() throws {
         let server = try EmbeddedServer()
         let stream = try server.open()
