@@ -46,6 +46,7 @@ package struct ProtocolRegistry: ProtocolFactory {
         inbound(Xray_Proxy_Vless_Inbound_Config.self) { s throws(ControlError) in try VLESSInbound(s) }
         inbound(Xray_Proxy_Vmess_Inbound_Config.self) { s throws(ControlError) in try VMessInbound(s) }
         inbound(Xray_Proxy_Trojan_ServerConfig.self) { s throws(ControlError) in try TrojanInbound(s) }
+        inbound(Xray_Proxy_Shadowsocks_ServerConfig.self) { s throws(ControlError) in try ShadowsocksInbound(s) }
         inbound(Xray_Proxy_Socks_ServerConfig.self) { s throws(ControlError) in try SOCKSInbound(s) }
         inbound(Xray_Proxy_Http_ServerConfig.self) { s throws(ControlError) in try HTTPInbound(s) }
         inbound(Xray_Proxy_Dokodemo_Config.self) { s throws(ControlError) in try DokodemoInbound(s) }
@@ -56,7 +57,6 @@ package struct ProtocolRegistry: ProtocolFactory {
         outbound(Xray_Proxy_Http_ClientConfig.self) { s throws(ControlError) in try HTTPOutbound(s) }
         outbound(Xray_Proxy_Blackhole_Config.self) { s throws(ControlError) in try BlackholeOutbound(s) }
 
-        missing("shadowsocks", inbound: "shadowsocks.ServerConfig")
         missing(
             "shadowsocks_2022", inbound: "shadowsocks_2022.ServerConfig", "shadowsocks_2022.MultiUserServerConfig",
             "shadowsocks_2022.RelayServerConfig")

@@ -12,7 +12,7 @@ struct ProtocolRegistryTests {
     @Test(arguments: [
         ("xray.proxy.vless.inbound.Config", "vless"), ("xray.proxy.socks.ServerConfig", "socks"),
         ("xray.proxy.http.ServerConfig", "http"), ("xray.proxy.trojan.ServerConfig", "trojan"),
-        ("xray.proxy.vmess.inbound.Config", "vmess"),
+        ("xray.proxy.vmess.inbound.Config", "vmess"), ("xray.proxy.shadowsocks.ServerConfig", "shadowsocks"),
     ])
     func makesInboundsFromEmptySettings(type: String, name: String) throws {
         #expect(try registry.makeInbound(typed(type))?.name == name)

@@ -34,3 +34,12 @@ func trojanAccount(_ password: String) -> Xray_Proxy_Trojan_Account {
     account.password = password
     return account
 }
+
+func shadowsocksAccount(
+    _ password: String, _ cipher: Xray_Proxy_Shadowsocks_CipherType = .aes128Gcm
+) -> Xray_Proxy_Shadowsocks_Account {
+    var account = Xray_Proxy_Shadowsocks_Account()
+    account.password = password
+    account.cipherType = cipher
+    return account
+}

@@ -59,6 +59,9 @@ package enum ProxyAccount: Sendable {
             account.unknownFields = .init()
             self = .trojan(account)
         case var account as Xray_Proxy_Shadowsocks_Account:
+            guard (5...8).contains(account.cipherType.rawValue) else {
+                throw ControlError("proxy/shadowsocks: failed to get cipher > proxy/shadowsocks: Unsupported cipher.")
+            }
             account.unknownFields = .init()
             self = .shadowsocks(account)
         case let account as Xray_Proxy_Shadowsocks2022_Account: self = .other(account)

@@ -62,7 +62,7 @@ package struct VMessHandshake: StreamHandshake {
     }
 
     private func drain(_ reason: String, _ buffer: ByteBuffer) -> HandshakeStep {
-        .reject(HandshakeRejection(reason, drain: max(0, server.drainLength() - buffer.readableBytes)))
+        .reject(HandshakeRejection(reason, drain: server.drain.left(after: buffer.readableBytes)))
     }
 
     private func serve(_ header: ByteBuffer, _ user: VMessUser) -> HandshakeStep {

@@ -27,10 +27,7 @@ package final class VMessServer: Sendable {
     package let users: VMessUsers
     private let now: @Sendable () -> Int64
     private let seen = Mutex(Seen())
-    /// After a request that is not genuine so many bytes are read before closing, the same number for all connections
-    /// up to a small range, so that a prober learns nothing from when the connection ends.
-    private let drainBase = 54 + Int.random(in: 0..<3266)
-    private let drainRange = Int.random(in: 1...64)
+    package let drain = DrainLength()
 
     /// - Parameter now: seconds since 1970.
     package init(
@@ -61,9 +58,6 @@ package final class VMessServer: Sendable {
         let now = now()
         return seen.withLock { $0.sessions.insert(SessionKey(id: id, key: key, iv: iv), now: now) }
     }
-
-    /// How many bytes to read in all before closing a connection whose request is not genuine.
-    package func drainLength() -> Int { drainBase + Int.random(in: 0..<drainRange) }
 }
 
 /// A set that forgets: an element stays for at least `lifetime` seconds, and for at most twice that.

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+package import ControlAPI
+package import ProxyCore
+import Synchronization
+package import XrayProtos
+
+/// A user of a Shadowsocks inbound with the key of the password.
+package struct ShadowsocksUser: Sendable {
+    package let user: ProxyUser
+    package let cipher: ShadowsocksCipher
+    package let masterKey: [UInt8]
+}
+
+/// The users of a Shadowsocks inbound: a list that a request is tried against in order.
+///
+/// As in Xray an e-mail may be there several times, and a removal takes one of them. Look-ups walk the list, as every
+/// connection does.
+package final class ShadowsocksUsers: UserManaging {
+    private let state = Mutex<[ShadowsocksUser]>([])
+    private let scope = "proxy/shadowsocks"
+
+    package init() {}
+
+    package func add(_ user: Xray_Common_Protocol_User) throws(ControlError) {
+        try add(ParsedUser.fromAPI(user))
+    }
+
+    package func add(_ user: ParsedUser) throws(ControlError) {
+        guard case .shadowsocks(let account) = user.account else {
+            throw ControlError("\(scope): account type is incorrect")
+        }
+        guard let cipher = ShadowsocksCipher(account.cipherType) else {
+            throw .notAvailable(scope, "cipher \(account.cipherType)")
+        }
+        let added = ShadowsocksUser(
+            user: try user.user(), cipher: cipher, masterKey: cipher.masterKey(password: account.password))
+        state.withLock { $0.append(added) }
+    }
+
+    /// The last user takes the place of the removed one. The e-mail in the error is in lower case, as Xray's is.
+    package func remove(email: String) throws(ControlError) {
+        guard !email.isEmpty else { throw ControlError("\(scope): Email must not be empty.") }
+        let name = email.lowercased()
+        let removed = state.withLock { users in
+            guard let position = users.firstIndex(where: { $0.user.email.lowercased() == name }),
+                let last = users.popLast()
+            else { return false }
+            if position < users.count { users[position] = last }
+            return true
+        }
+        guard removed else { throw ControlError("\(scope): User \(name) not found.") }
+    }
+
+    package func user(email: String) -> ProxyUser? {
+        let name = email.lowercased()
+        return snapshot.first { $0.user.email.lowercased() == name }?.user
+    }
+
+    package func all() -> [ProxyUser] { snapshot.map(\.user) }
+    package var count: Int { state.withLock { $0.count } }
+    package var snapshot: [ShadowsocksUser] { state.withLock { $0 } }
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+import Crypto
+import Foundation
+package import XrayProtos
+
+/// An AEAD method of Shadowsocks (SIP004) and its keys.
+package enum ShadowsocksCipher: Sendable, CaseIterable {
+    case aes128GCM
+    case aes256GCM
+    case chaCha20Poly1305
+
+    /// Nil for a type that does not exist or that this build does not have.
+    package init?(_ type: Xray_Proxy_Shadowsocks_CipherType) {
+        switch type {
+        case .aes128Gcm: self = .aes128GCM
+        case .aes256Gcm: self = .aes256GCM
+        case .chacha20Poly1305: self = .chaCha20Poly1305
+        default: return nil
+        }
+    }
+
+    /// Bytes of the key, and of the salt.
+    package var keyLength: Int { self == .aes128GCM ? 16 : 32 }
+
+    /// The key that a password stands for: OpenSSL's EVP_BytesToKey with MD5, one round and no salt.
+    package func masterKey(password: String) -> [UInt8] {
+        var key: [UInt8] = []
+        var digest: [UInt8] = []
+        while key.count < keyLength {
+            digest = Array(Insecure.MD5.hash(data: digest + Array(password.utf8)))
+            key += digest
+        }
+        return Array(key.prefix(keyLength))
+    }
+
+    /// The cipher of one direction of a connection, or of one datagram.
+    package func session(masterKey: [UInt8], salt: [UInt8]) -> AEADCipher {
+        let key = HKDF<Insecure.SHA1>.deriveKey(
+            inputKeyMaterial: SymmetricKey(data: masterKey), salt: salt, info: Array("ss-subkey".utf8),
+            outputByteCount: keyLength)
+        return AEADCipher(self == .chaCha20Poly1305 ? .chaChaPoly : .aesGCM, key: key.withUnsafeBytes(Array.init))
+    }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+package import NIOCore
+package import ProxyCore
+import ProxyModel
+
+/// Reads a Shadowsocks request in any number of pieces: finds the user by trying every key on the first sealed length,
+/// and then the address in the first chunks.
+package struct ShadowsocksHandshake: StreamHandshake {
+    /// The shortest request is longer; so many bytes hold the longest salt and a sealed length.
+    private static let firstLength = 50
+
+    private let users: ShadowsocksUsers
+    private let drain: DrainLength
+    private var user: ShadowsocksUser?
+    private var chunks: ShadowsocksChunks?
+    /// Bytes of the buffer that were turned into `request`.
+    private var offset = 0
+    private var request = ByteBuffer()
+
+    package init(users: ShadowsocksUsers, drain: DrainLength) {
+        self.users = users
+        self.drain = drain
+    }
+
+    package mutating func receive(_ buffer: inout ByteBuffer) -> HandshakeStep {
+        if chunks == nil {
+            guard buffer.readableBytes >= Self.firstLength else { return .needMore }
+            guard let (found, cipher) = find(buffer) else { return refuse("unknown user", buffer) }
+            user = found
+            chunks = ShadowsocksChunks(cipher: cipher)
+            offset = found.cipher.keyLength
+        }
+        guard let user, var reader = chunks else { return .needMore }
+        do {
+            while true {
+                // The reader is kept only behind a whole chunk, so that the codec can begin in front of the last one.
+                guard
+                    var rest = buffer.getSlice(
+                        at: buffer.readerIndex + offset, length: buffer.readableBytes - offset)
+                else { return .needMore }
+                let before = reader
+                let available = rest.readableBytes
+                guard var plain = try reader.read(&rest) else { return .needMore }
+                let chunkLength = plain.readableBytes
+                request.writeBuffer(&plain)
+                var address = request
+                guard let (host, port) = try AddressForm.portLast.read(&address, typeMask: 0x0f) else {
+                    chunks = reader
+                    offset += available - rest.readableBytes
+                    continue
+                }
+                let payload = address.readableBytes
+                buffer.moveReaderIndex(forwardBy: offset + (payload == 0 ? available - rest.readableBytes : 0))
+                let codec = ShadowsocksCodec(
+                    user: user, uplink: payload == 0 ? reader : before,
+                    skip: payload == 0 ? 0 : chunkLength - payload)
+                return serve(Destination(network: .tcp, address: host, port: port), user, codec)
+            }
+        } catch {
+            return refuse("bad header", buffer)
+        }
+    }
+
+    private func serve(_ target: Destination, _ user: ShadowsocksUser, _ codec: ShadowsocksCodec) -> HandshakeStep {
+        guard !target.isMuxRequest else { return .reject(HandshakeRejection("mux not available")) }
+        return .stream(StreamRequest(target: target, user: user.user, codec: codec))
+    }
+
+    private func refuse(_ reason: String, _ buffer: ByteBuffer) -> HandshakeStep {
+        .reject(HandshakeRejection(reason, drain: drain.left(after: buffer.readableBytes)))
+    }
+
+    private func find(_ buffer: ByteBuffer) -> (ShadowsocksUser, AEADCipher)? {
+        let nonce = [UInt8](repeating: 0, count: 12)
+        for user in users.snapshot {
+            let length = user.cipher.keyLength
+            guard let salt = buffer.getBytes(at: buffer.readerIndex, length: length),
+                let sealed = buffer.getSlice(
+                    at: buffer.readerIndex + length, length: ShadowsocksChunks.lengthField)
+            else { continue }
+            let cipher = user.cipher.session(masterKey: user.masterKey, salt: salt)
+            if (try? cipher.open(sealed, nonce: nonce)) != nil { return (user, cipher) }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+package import ControlAPI
+package import ProxyCore
+package import ProxyModel
+package import XrayProtos
+
+/// Shadowsocks with AEAD methods and any number of users on one port; streams only.
+///
+/// Salts are not remembered: as in Xray and v2ray, a replayed stream is served.
+package final class ShadowsocksInbound: InboundProtocol {
+    package let name = "shadowsocks"
+    package let networks: Set<Network> = [.tcp]
+    package let servesRemoteUsers = true
+    package let userLevel: UInt32 = 0
+    private let table = ShadowsocksUsers()
+    private let drain = DrainLength()
+
+    package init(_ config: Xray_Proxy_Shadowsocks_ServerConfig) throws(ControlError) {
+        let scope = "proxy/shadowsocks"
+        guard !ProxyProtocols.networks(config.network).contains(.udp) else { throw .notAvailable(scope, "network udp") }
+        for user in config.users {
+            let parsed: ParsedUser
+            do { parsed = try ParsedUser(user) } catch {
+                throw error.within("\(scope): failed to parse shadowsocks user")
+            }
+            do { try table.add(parsed) } catch { throw error.within("\(scope): failed to add user") }
+        }
+    }
+
+    package var users: (any UserManaging)? { table }
+
+    package func accept(_ connection: AcceptedConnection) -> any StreamHandshake {
+        ShadowsocksHandshake(users: table, drain: drain)
+    }
+}
