@@ -57,6 +57,7 @@ int cl_is_waiting(lua_State *co);
 
 // Functions of the sandbox.
 CL_RAISES int cl_invoke(lua_State *L);
+CL_RAISES int cl_load_chunk(lua_State *L);
 CL_RAISES int cl_open_sandbox(lua_State *L);
 extern const luaL_Reg cl_base_functions[];
 extern const luaL_Reg cl_coroutine_functions[];
