@@ -16,9 +16,8 @@ let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
-let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
-let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 func swiftTarget(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
     .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
@@ -37,7 +36,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -48,8 +46,8 @@ let package = Package(
             "Commands",
             [
                 "Automation", "ControlServer", "ControlAPI", "GRPCWire", "ProxyConfig", "ProxyCore", "ProxyModel",
-                "ProxyProtocols", "Routing", "Telemetry", "XrayProtos", argumentParser, lifecycle, log, nioCore, nioPosix,
-                protobuf,
+                "ProxyProtocols", "Routing", "Telemetry", "XrayProtos", argumentParser, nioCore, nioPosix, protobuf,
+                unixSignals,
             ]),
         swiftTarget(
             "Automation",
@@ -68,7 +66,7 @@ let package = Package(
         swiftTarget("ControlAPI", ["GRPCWire", "ProxyModel", "XrayProtos", protobuf, nioCore]),
         swiftTarget("ProxyConfig", ["ProxyModel", "XrayProtos", protobuf, crypto]),
         swiftTarget("Telemetry", ["ProxyModel"]),
-        swiftTarget("XrayProtos", [protobuf], exclude: ["Protos"]),
+        swiftTarget("XrayProtos", [protobuf], exclude: ["Protos", "Generated/HASH"]),
         swiftTarget("GRPCWire", ["CNGHTTP2", nioCore, nioPosix, collections]),
         swiftTarget("LuaRuntime", ["CLua"]),
         swiftTarget("ProxyModel", [crypto]),
@@ -78,19 +76,25 @@ let package = Package(
         swiftTests(
             "AutomationTests",
             ["Automation", "LuaRuntime", "ControlAPI", "ProxyModel", "XrayProtos", protobuf, nioCore]),
-        swiftTests("CommandsTests", ["Commands", "GRPCWire", "ControlAPI", "XrayProtos", nioCore, nioPosix, protobuf]),
+        swiftTests("CommandsTests", ["tidegate", "TestSupport"]),
         swiftTests("ControlAPITests", ["ControlAPI", "GRPCWire", "XrayProtos", protobuf, nioCore, nioPosix]),
-        swiftTests("ControlServerTests", ["ControlServer", "ControlAPI", "GRPCWire", "XrayProtos", protobuf, nioCore, nioPosix]),
+        swiftTests(
+            "ControlServerTests",
+            ["ControlServer", "ControlAPI", "GRPCWire", "XrayProtos", protobuf, nioCore, nioPosix]),
         swiftTests("GRPCWireTests", ["GRPCWire", nioCore, nioPosix, nioEmbedded]),
         swiftTests("LuaRuntimeTests", ["LuaRuntime"]),
         swiftTests("ProxyConfigTests", ["ProxyConfig", "ProxyModel", "XrayProtos", protobuf]),
         swiftTests(
             "ProxyCoreTests",
-            ["ProxyCore", "ControlAPI", "Routing", "Telemetry", "ProxyModel", "XrayProtos", protobuf, nioCore, nioPosix, nioEmbedded]),
+            [
+                "ProxyCore", "ProxyProtocols", "ControlAPI", "Routing", "Telemetry", "ProxyModel", "XrayProtos",
+                "TestSupport", protobuf, nioCore, nioPosix, nioEmbedded,
+            ]),
         swiftTests(
             "ProxyProtocolsTests",
             [
-                "ProxyProtocols", "ProxyCore", "ControlAPI", "Routing", "Telemetry", "ProxyModel", "XrayProtos", protobuf,
+                "ProxyProtocols", "ProxyCore", "ControlAPI", "Routing", "Telemetry", "ProxyModel", "XrayProtos",
+                protobuf,
                 nioCore, nioPosix, nioEmbedded,
             ]),
         swiftTests("RoutingTests", ["Routing", "ProxyModel", "Telemetry", "XrayProtos", protobuf]),

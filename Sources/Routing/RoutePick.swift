@@ -2,8 +2,11 @@
 
 /// What the rules say about a connection.
 package enum RoutePick: Sendable, Equatable {
-    /// No rule holds, or the rule's balancer has nothing to offer: the default outbound is to be used.
+    /// No rule holds: the default outbound is to be used.
     case none
+    /// A rule names a balancer that has nothing to offer and no fallback: the default outbound is to be used, and later
+    /// rules are not looked at.
+    case exhausted(balancerTag: String, ruleTag: String)
     /// A rule names an outbound. Whether one with that tag exists is for the caller to find out.
     case outbound(tag: String, ruleTag: String)
     /// A rule names a balancer, which picked `tag`.

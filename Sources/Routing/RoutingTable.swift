@@ -37,7 +37,9 @@ struct RoutingRule: Sendable {
         case .outbound(let tag):
             return .outbound(tag: tag, ruleTag: ruleTag)
         case .balancer(let balancer):
-            guard let tag = balancer.pick() else { return .none }
+            guard let tag = balancer.pick() else {
+                return .exhausted(balancerTag: balancer.tag, ruleTag: ruleTag)
+            }
             return .balanced(balancerTag: balancer.tag, tag: tag, ruleTag: ruleTag)
         }
     }
@@ -75,7 +77,7 @@ struct RoutingTable: Sendable {
     }
 
     mutating func append(
-        _ config: Xray_App_Router_Config, compiler: consuming RuleCompiler, outboundTags: [String], allowsDuplicates: Bool
+        _ config: Xray_App_Router_Config, compiler: RuleCompiler, outboundTags: [String], allowsDuplicates: Bool
     ) throws(RoutingError) {
         for wire in config.balancingRule {
             guard allowsDuplicates || balancers[wire.tag] == nil else {

@@ -9,6 +9,8 @@ package struct APIConfiguration: Sendable, Equatable {
         case stats = "StatsService"
         case observatory = "ObservatoryService"
         case reflection = "ReflectionService"
+        /// grpc.health.v1, which the original does not know.
+        case health = "HealthService"
     }
 
     /// Without `listen`, connections that are routed to this tag reach the server.
@@ -40,8 +42,7 @@ package struct APIConfiguration: Sendable, Equatable {
                                 ?? "known: \(known.joined(separator: ", "))"))
                     continue
                 }
-                guard !api.services.contains(service) else { throw name.error("duplicate service: \(text)") }
-                api.services.append(service)
+                if !api.services.contains(service) { api.services.append(service) }
             }
             return api
         }

@@ -27,6 +27,7 @@ extension ProxyCore {
         }
         switch pick {
         case .outbound(let tag, _), .balanced(_, let tag, _): response.outboundTag = tag
+        case .exhausted: throw ControlError("app/router: balancing strategy returns empty tag")
         case .none, .needsResolution: throw ControlError(Self.notEnough)
         }
         response.outboundGroupTags = []

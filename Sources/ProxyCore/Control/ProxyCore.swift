@@ -4,6 +4,7 @@ import Foundation
 package import NIOCore
 import ProxyModel
 package import Routing
+import SwiftProtobuf
 package import Telemetry
 package import XrayProtos
 
@@ -24,7 +25,7 @@ package final class ProxyCore: Sendable {
     package var stats: StatsRegistry { services.stats }
     package var bus: EventBus { services.events }
 
-    /// - Throws: ``ControlError`` for a setting that cannot be used, with the key path of the inbound or outbound.
+    /// - Throws: ``CoreBuildError`` for a setting that cannot be used.
     package init(
         _ settings: CoreSettings, factory: any ProtocolFactory, log: CoreLog, group: any EventLoopGroup,
         assets: AssetDirectory, stats: StatsRegistry = StatsRegistry(), events: EventBus = EventBus(),
@@ -34,7 +35,7 @@ package final class ProxyCore: Sendable {
         do {
             router = try Router(settings.routing, assets: assets)
         } catch {
-            throw ControlError(error.message).within("routing")
+            throw CoreBuildError(part: .routing, message: error.message)
         }
         self.factory = factory
         hasRouter = settings.routing != nil
@@ -50,7 +51,7 @@ package final class ProxyCore: Sendable {
             do {
                 try services.outbounds.add(Self.makeOutbound(config, factory: factory, services: services))
             } catch {
-                throw error.within("outbounds[\(index)]")
+                throw CoreBuildError(part: .outbound(index), message: error.message)
             }
         }
         var initial: [(Inbound, ListenPlan)] = []
@@ -60,7 +61,7 @@ package final class ProxyCore: Sendable {
                 try inbounds.reserve(inbound.tag)
                 initial.append((inbound, plan))
             } catch {
-                throw error.within("inbounds[\(index)]")
+                throw CoreBuildError(part: .inbound(index), message: error.message)
             }
         }
         initialInbounds = initial
@@ -80,7 +81,8 @@ package final class ProxyCore: Sendable {
                 throw error
             }
             inbounds.publish(inbound)
-            services.log.write(.debug, "app/proxyman/inbound", "listening on \(inbound.localAddresses) for \(inbound.tag)")
+            services.log.write(
+                .debug, "app/proxyman/inbound", "listening on \(inbound.localAddresses) for \(inbound.tag)")
         }
     }
 
@@ -104,6 +106,11 @@ package final class ProxyCore: Sendable {
         await loops.gather { $0.flowCount }.reduce(0, +)
     }
 
+    /// Takes no new connections; those that there are go on.
+    package func stopListening() async {
+        await closeListeners()
+    }
+
     private func closeListeners() async {
         for inbound in inbounds.all { await inbound.closeListeners() }
     }
@@ -118,7 +125,9 @@ package final class ProxyCore: Sendable {
     package func addInternalOutbound(tag: String, _ proto: any OutboundProtocol) throws(ControlError) {
         let wasDefault = services.outbounds.defaultOutbound?.tag == tag
         services.outbounds.remove(tag)
-        if wasDefault { services.log.write(.warning, "app/commander", "the outbound \(tag) is replaced by the API's own") }
+        if wasDefault {
+            services.log.write(.warning, "app/commander", "the outbound \(tag) is replaced by the API's own")
+        }
         try services.outbounds.add(Outbound(tag: tag, proto: proto, config: nil, uplink: nil, downlink: nil))
     }
 
@@ -184,6 +193,11 @@ package final class ProxyCore: Sendable {
         }
         guard let proto = try factory.makeOutbound(config.proxySettings) else {
             throw ControlError("\(scope): not an outbound handler")
+        }
+        var config = config
+        if !config.hasSenderSettings {
+            // As the original lists it.
+            config.senderSettings.type = Xray_App_Proxyman_SenderConfig.protoMessageName
         }
         let counts = !config.tag.isEmpty
         return Outbound(

@@ -39,21 +39,36 @@ final class InboundDatagrams: @unchecked Sendable {  // confined to `loop.eventL
     private func received(_ data: ByteBuffer, from: SocketAddress) {
         guard let source = Endpoint(from) else { return }
         inbound.uplink?.add(data.readableBytes)
-        guard let target = inbound.proto.packetTarget(local: local) else { return }
-        let session = sessions[source] ?? open(source, from: from, target: target)
-        session?.send(Packet(payload: data, peer: target))
+        if let format = inbound.proto.datagramFormat {
+            guard let opened = format.open(data) else { return }
+            let target = opened.packet.peer
+            let session =
+                sessions[source] ?? open(source, from: from, target: target, user: opened.user, reply: opened.reply)
+            session?.send(opened.packet)
+        } else if let target = inbound.proto.packetTarget(local: local) {
+            let session = sessions[source] ?? open(source, from: from, target: target, user: nil, reply: nil)
+            session?.send(Packet(payload: data, peer: target))
+        }
     }
 
-    private func open(_ source: Endpoint, from: SocketAddress, target: Destination) -> PacketSession? {
+    /// A source keeps the user, and the format of its replies, of its first datagram.
+    private func open(
+        _ source: Endpoint, from: SocketAddress, target: Destination, user: ProxyUser?, reply: (any DatagramCodec)?
+    ) -> PacketSession? {
         guard sessions.count < Self.sourceLimit else { return nil }
         let origin = Session(
             logID: .random(in: .min ... .max), inboundTag: inbound.tag,
-            fromRemoteUser: inbound.proto.servesRemoteUsers, source: source, local: local, user: nil,
-            level: inbound.proto.userLevel, target: target)
+            fromRemoteUser: inbound.proto.servesRemoteUsers, source: source, local: local, user: user,
+            level: user?.level ?? inbound.proto.userLevel, target: target)
         let session = PacketSession(services: services, loop: loop, origin: origin) { [weak self] packet in
             guard let self, let channel else { return }
-            inbound.downlink?.add(packet.payload.readableBytes)
-            channel.writeAndFlush(AddressedEnvelope(remoteAddress: from, data: packet.payload), promise: nil)
+            var data = packet.payload
+            if let reply {
+                guard let encoded = reply.encode(packet, allocator: channel.allocator) else { return }
+                data = encoded
+            }
+            inbound.downlink?.add(data.readableBytes)
+            channel.writeAndFlush(AddressedEnvelope(remoteAddress: from, data: data), promise: nil)
         }
         session.onIdle = { [weak self] in self?.sessions.removeValue(forKey: source)?.close() }
         sessions[source] = session

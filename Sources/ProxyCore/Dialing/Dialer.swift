@@ -28,7 +28,8 @@ final class Dialer: Sendable {
         switch plan.target.address {
         case .ip(let ip):
             guard plan.admits?(ip, port) ?? true else {
-                return eventLoop.makeFailedFuture(DialError(description: "\(ip) is blocked by the outbound's final rules"))
+                let error = DialError(description: "\(ip) is blocked by the outbound's final rules")
+                return eventLoop.makeFailedFuture(error)
             }
             return bootstrap.connect(to: SocketAddress(ip, port: port))
         case .domain(let name):

@@ -69,7 +69,7 @@ final class CoreServices: Sendable {
             } else {
                 route = Route(outbound: nil, detour: "", missing: tag)
             }
-        case .none, .needsResolution:
+        case .none, .exhausted, .needsResolution:
             let outbound = outbounds.defaultOutbound
             route = Route(outbound: outbound, detour: Self.detour(session.inboundTag, ">>", outbound?.tag ?? ""))
         }

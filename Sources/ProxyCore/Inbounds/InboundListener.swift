@@ -105,7 +105,9 @@ struct InboundListener: Sendable {
             }
     }
 
-    private static func failure(_ name: String, _ network: String, _ address: SocketAddress, _ error: any Error) -> ControlError {
+    private static func failure(
+        _ name: String, _ network: String, _ address: SocketAddress, _ error: any Error
+    ) -> ControlError {
         let endpoint = Endpoint(address) ?? .unspecified
         let host = endpoint.ip == .anyV6 ? "0.0.0.0" : endpoint.ip.bracketed
         let place = "\(host):\(endpoint.port)"

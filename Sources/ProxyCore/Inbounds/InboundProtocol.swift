@@ -25,12 +25,15 @@ package protocol InboundProtocol: AnyObject, Sendable {
     /// The user table, or nil where the API cannot change users.
     var users: (any UserManaging)? { get }
     func accept(_ connection: AcceptedConnection) -> any StreamHandshake
-    /// Where a datagram that arrived on the inbound's own UDP port goes; nil = drop it.
+    /// Reads the datagrams on the inbound's own UDP port; nil where they have no header, `packetTarget` then answers.
+    var datagramFormat: (any InboundDatagramFormat)? { get }
+    /// Where a datagram without a header that arrived on the inbound's own UDP port goes; nil = drop it.
     func packetTarget(local: Endpoint) -> Destination?
 }
 
 extension InboundProtocol {
     package var users: (any UserManaging)? { nil }
     package var servesRemoteUsers: Bool { false }
+    package var datagramFormat: (any InboundDatagramFormat)? { nil }
     package func packetTarget(local: Endpoint) -> Destination? { nil }
 }

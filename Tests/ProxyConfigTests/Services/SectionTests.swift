@@ -40,10 +40,6 @@ struct SectionTests {
         (#"{"api": {"tag": ""}}"#, "api.tag: the API needs a tag that is not empty"),
         (#"{"api": {"tag": "a", "services": [1]}}"#, "api.services[0]: a text is needed, found the number 1"),
         (
-            #"{"api": {"tag": "a", "services": ["StatsService", "statsservice"]}}"#,
-            "api.services[1]: duplicate service: statsservice"
-        ),
-        (
             #"{"api": {"tag": "a", "services": ["ObservatoryService"]}}"#,
             "api: ObservatoryService needs an observatory or a burstObservatory"
         ),

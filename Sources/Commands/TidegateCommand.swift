@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+package import ArgumentParser
+import Foundation
+
+/// `tidegate`: the command line. Without a command, or with options only, it means `run`.
+package struct TidegateCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "tidegate",
+        abstract: "A scriptable proxy core: Xray's configuration and API, with Lua automation inside.",
+        subcommands: [RunCommand.self, CheckCommand.self, APICommand.self, UUIDCommand.self, VersionCommand.self],
+        defaultSubcommand: RunCommand.self)
+
+    package init() {}
+
+    /// Runs the process's arguments and exits with the command's status.
+    package static func start() async {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        do {
+            var command = try parseAsRoot(APIArguments.normalized(arguments))
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            fflush(nil)
+            exit(withError: error)
+        }
+        fflush(nil)
+        Foundation.exit(EXIT_SUCCESS)
+    }
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import TestSupport
+
+/// The built executable as a process of its own, with a configuration in a folder of its own.
+final class TidegateProcess {
+    let folder: URL
+    private let configuration: String
+    private var process: Process?
+
+    /// - Parameter configuration: JSON; `@DIR@` stands for the folder.
+    init(configuration: String) throws {
+        folder = FileManager.default.temporaryDirectory.appendingPathComponent("tidegate-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        self.configuration = configuration.replacingOccurrences(of: "@DIR@", with: folder.path)
+        try write(self.configuration, to: "config.json")
+    }
+
+    deinit {
+        kill()
+        try? FileManager.default.removeItem(at: folder)
+    }
+
+    static var executable: URL {
+        URL(fileURLWithPath: ProcessInfo.processInfo.arguments[0]).resolvingSymlinksInPath()
+            .deletingLastPathComponent().appendingPathComponent("tidegate")
+    }
+
+    /// The root of the package that this test was built from.
+    static var packageRoot: URL {
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+    }
+
+    func write(_ text: String, to name: String) throws {
+        try text.write(to: folder.appendingPathComponent(name), atomically: true, encoding: .utf8)
+    }
+
+    /// Starts the process and waits until `port` answers.
+    func start(waitingFor port: UInt16) throws {
+        let process = Process()
+        process.executableURL = Self.executable
+        process.arguments = ["run", "-c", folder.appendingPathComponent("config.json").path]
+        process.currentDirectoryURL = folder
+        let log = folder.appendingPathComponent("output.log")
+        if !FileManager.default.fileExists(atPath: log.path) {
+            FileManager.default.createFile(atPath: log.path, contents: nil)
+        }
+        let handle = try FileHandle(forWritingTo: log)
+        try handle.seekToEnd()
+        process.standardOutput = handle
+        process.standardError = handle
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        self.process = process
+        guard Wait.until({ !process.isRunning || TCPClient.answers(port) }), process.isRunning else {
+            throw Failure("the process did not open port \(port): \(output)")
+        }
+    }
+
+    var output: String {
+        (try? String(contentsOf: folder.appendingPathComponent("output.log"), encoding: .utf8)) ?? ""
+    }
+
+    var isRunning: Bool { process?.isRunning ?? false }
+
+    /// SIGTERM; gives the exit status.
+    func stop() -> Int32 {
+        guard let process else { return -1 }
+        process.terminate()
+        process.waitUntilExit()
+        self.process = nil
+        return process.terminationStatus
+    }
+
+    /// SIGKILL.
+    func kill() {
+        guard let process, process.isRunning else { return }
+        Foundation.kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+        self.process = nil
+    }
+
+    /// Runs `tidegate` with these arguments to its end.
+    static func run(_ arguments: [String], input: String = "") throws -> CommandResult {
+        try CommandResult.of(executable, arguments, input: input)
+    }
+}
+
+struct CommandResult {
+    var status: Int32
+    var output: String
+    var errors: String
+
+    static func of(_ executable: URL, _ arguments: [String], input: String = "") throws -> CommandResult {
+        let process = Process()
+        process.executableURL = executable
+        process.arguments = arguments
+        let folder = FileManager.default.temporaryDirectory
+        let names = (0..<3).map { _ in folder.appendingPathComponent("tidegate-io-\(UUID().uuidString)") }
+        defer { for name in names { try? FileManager.default.removeItem(at: name) } }
+        try Data(input.utf8).write(to: names[0])
+        for name in names[1...] { FileManager.default.createFile(atPath: name.path, contents: nil) }
+        process.standardInput = try FileHandle(forReadingFrom: names[0])
+        process.standardOutput = try FileHandle(forWritingTo: names[1])
+        process.standardError = try FileHandle(forWritingTo: names[2])
+        try process.run()
+        process.waitUntilExit()
+        return CommandResult(
+            status: process.terminationStatus, output: try String(contentsOf: names[1], encoding: .utf8),
+            errors: try String(contentsOf: names[2], encoding: .utf8))
+    }
+
+    /// A program on the search path, or nil when it is not installed.
+    static func program(_ name: String) -> URL? {
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+        return path.split(separator: ":").map { URL(fileURLWithPath: String($0)).appendingPathComponent(name) }
+            .first { FileManager.default.isExecutableFile(atPath: $0.path) }
+    }
+}

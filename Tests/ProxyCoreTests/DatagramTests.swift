@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+import ControlAPI
+import Foundation
+import ProxyCore
+import TestSupport
+import Testing
+import XrayProtos
+
+struct DatagramTests {
+    @Test(arguments: [1, 1_400, 9_000, 60_000])
+    func datagramsThroughATunnelComeBackWhole(_ size: Int) async throws {
+        let echo = try UDPSocket()
+        echo.echoInBackground()
+        let stage = try await CoreStage { _ in CoreStage.tunnel(to: echo.port, [.udp]) }
+        let client = try UDPSocket()
+        let datagram = (0..<size).map { UInt8(truncatingIfNeeded: $0) }
+        try client.send(datagram, to: stage.port)
+        let answer = try client.receive()
+        #expect(answer.bytes == datagram)
+        #expect(answer.port == stage.port)
+        #expect(stage.core.counterValue(named: "outbound>>>out>>>traffic>>>downlink") == Int64(size))
+        await stage.stop()
+    }
+
+    @Test func socksClientReachesSeveralTargetsByOneAssociation() async throws {
+        let echoes = try (0..<2).map { _ in try UDPSocket() }
+        for echo in echoes { echo.echoInBackground() }
+        var socks = Xray_Proxy_Socks_ServerConfig()
+        socks.udpEnabled = true
+        let stage = try await CoreStage { [socks] _ in socks }
+        let control = try TCPClient(port: stage.port)
+        try control.send([5, 1, 0])
+        #expect(try control.receive(exactly: 2) == [5, 0])
+        try control.send([5, 3, 0, 1, 0, 0, 0, 0, 0, 0])
+        let reply = try control.receive(exactly: 10)
+        #expect(reply[..<4] == [5, 0, 0, 1])
+        let relay = UInt16(reply[8]) << 8 | UInt16(reply[9])
+
+        let client = try UDPSocket()
+        for echo in echoes {
+            let head: [UInt8] = [0, 0, 0, 1, 127, 0, 0, 1, UInt8(echo.port >> 8), UInt8(echo.port & 255)]
+            try client.send(head + [1, 2, 3], to: relay)
+            #expect(try client.receive().bytes == head + [1, 2, 3], "the answer names its source")
+        }
+        #expect(await stage.core.flowCount() == 1, "one flow for all targets of an outbound")
+        await stage.stop()
+    }
+}

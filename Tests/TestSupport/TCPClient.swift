@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Foundation
+
+/// A blocking TCP socket on 127.0.0.1, with a time-out on everything.
+package final class TCPClient {
+    private let descriptor: Int32
+
+    package init(port: UInt16, timeout: Int = 10) throws {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var limit = timeval(tv_sec: timeout, tv_usec: 0)
+        let size = socklen_t(MemoryLayout<timeval>.size)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
+        var address = Self.loopback(port)
+        let status = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard status == 0 else {
+            close(descriptor)
+            throw Failure("connect to \(port): \(String(cString: strerror(errno)))")
+        }
+    }
+
+    deinit { close(descriptor) }
+
+    package func send(_ bytes: [UInt8]) throws {
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes.withUnsafeBytes {
+                Foundation.send(descriptor, $0.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL.rawValue))
+            }
+            guard count > 0 else { throw Failure("send: \(String(cString: strerror(errno)))") }
+            sent += count
+        }
+    }
+
+    package func endOutput() {
+        shutdown(descriptor, Int32(SHUT_WR))
+    }
+
+    /// Up to `limit` bytes; empty at the end of the stream.
+    package func receive(_ limit: Int = 65_536) throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: limit)
+        let count = recv(descriptor, &bytes, limit, 0)
+        guard count >= 0 else { throw Failure("receive: \(String(cString: strerror(errno)))") }
+        return Array(bytes[..<count])
+    }
+
+    package func receive(exactly count: Int) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        while bytes.count < count {
+            let part = try receive(min(65_536, count - bytes.count))
+            guard !part.isEmpty else { throw Failure("closed after \(bytes.count) of \(count) bytes") }
+            bytes += part
+        }
+        return bytes
+    }
+
+    package static func answers(_ port: UInt16) -> Bool {
+        (try? TCPClient(port: port, timeout: 1)) != nil
+    }
+
+    /// A port that was free a moment ago.
+    package static func freePort() throws -> UInt16 {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = loopback(0)
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let status = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                bind(descriptor, pointer, size) == 0 ? getsockname(descriptor, pointer, &size) : -1
+            }
+        }
+        guard status == 0 else { throw Failure("no free port") }
+        return UInt16(bigEndian: address.sin_port)
+    }
+
+    package static func loopback(_ port: UInt16) -> sockaddr_in {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        return address
+    }
+}
