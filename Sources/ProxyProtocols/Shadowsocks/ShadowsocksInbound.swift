@@ -4,20 +4,25 @@ package import ProxyCore
 package import ProxyModel
 package import XrayProtos
 
-/// Shadowsocks with AEAD methods and any number of users on one port; streams only.
+/// Shadowsocks with AEAD methods and any number of users on one port.
 ///
-/// Salts are not remembered: as in Xray and v2ray, a replayed stream is served.
+/// Salts are not remembered: as in Xray and v2ray, a replay is served.
 package final class ShadowsocksInbound: InboundProtocol {
     package let name = "shadowsocks"
-    package let networks: Set<Network> = [.tcp]
+    package let networks: Set<Network>
+    package let datagramFormat: (any InboundDatagramFormat)?
     package let servesRemoteUsers = true
     package let userLevel: UInt32 = 0
-    private let table = ShadowsocksUsers()
+    private let table: ShadowsocksUsers
     private let drain = DrainLength()
 
     package init(_ config: Xray_Proxy_Shadowsocks_ServerConfig) throws(ControlError) {
         let scope = "proxy/shadowsocks"
-        guard !ProxyProtocols.networks(config.network).contains(.udp) else { throw .notAvailable(scope, "network udp") }
+        let table = ShadowsocksUsers()
+        let networks = ProxyProtocols.networks(config.network).intersection([.tcp, .udp])
+        self.table = table
+        self.networks = networks.isEmpty ? [.tcp] : networks
+        datagramFormat = networks.contains(.udp) ? ShadowsocksDatagrams(users: table) : nil
         for user in config.users {
             let parsed: ParsedUser
             do { parsed = try ParsedUser(user) } catch {

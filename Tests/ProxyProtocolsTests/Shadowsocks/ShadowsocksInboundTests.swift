@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import ControlAPI
 import ProxyCore
+import ProxyModel
 import SwiftProtobuf
 import Testing
 import XrayProtos
@@ -58,10 +59,14 @@ struct ShadowsocksInboundTests {
         #expect(throws: ControlError("proxy/shadowsocks: not available in this build: cipher xchacha20Poly1305")) {
             try users.add(user("b", shadowsocksAccount("x", .xchacha20Poly1305)))
         }
+    }
+
+    @Test func datagramsAreTakenWhereTheyAreAllowed() throws {
         var config = Xray_Proxy_Shadowsocks_ServerConfig()
-        config.network = [.tcp, .udp]
-        #expect(throws: ControlError("proxy/shadowsocks: not available in this build: network udp")) {
-            try ShadowsocksInbound(config)
-        }
+        let streams = try ShadowsocksInbound(config)
+        #expect(streams.networks == [.tcp] && streams.datagramFormat == nil)
+        config.network = [.udp]
+        let datagrams = try ShadowsocksInbound(config)
+        #expect(datagrams.networks == [.udp] && datagrams.datagramFormat != nil)
     }
 }

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+package import NIOCore
+package import ProxyCore
+import ProxyModel
+
+/// Shadowsocks datagrams: a salt, and the address and payload sealed under the key of that salt. The user is found by
+/// trying every key.
+package final class ShadowsocksDatagrams: InboundDatagramFormat {
+    private let users: ShadowsocksUsers
+
+    package init(users: ShadowsocksUsers) {
+        self.users = users
+    }
+
+    package func open(_ datagram: ByteBuffer) -> OpenedDatagram? {
+        for user in users.snapshot {
+            let codec = ShadowsocksDatagramCodec(user: user)
+            if let packet = codec.decode(datagram) {
+                return OpenedDatagram(packet: packet, user: user.user, reply: codec)
+            }
+        }
+        return nil
+    }
+}
+
+/// The datagrams of one user.
+package final class ShadowsocksDatagramCodec: DatagramCodec {
+    /// Each datagram has a key of its own.
+    private static let nonce = [UInt8](repeating: 0, count: 12)
+
+    private let user: ShadowsocksUser
+
+    package init(user: ShadowsocksUser) {
+        self.user = user
+    }
+
+    package func decode(_ datagram: ByteBuffer) -> Packet? {
+        var rest = datagram
+        guard let salt = rest.readBytes(length: user.cipher.keyLength),
+            var plain = try? user.cipher.session(masterKey: user.masterKey, salt: salt).open(rest, nonce: Self.nonce),
+            let (address, port) = try? AddressForm.portLast.read(&plain, typeMask: 0x0f)
+        else { return nil }
+        return Packet(payload: plain, peer: Destination(network: .udp, address: address, port: port))
+    }
+
+    package func encode(_ packet: Packet, allocator: ByteBufferAllocator) -> ByteBuffer? {
+        var plain = allocator.buffer(capacity: packet.payload.readableBytes + 22)
+        guard AddressForm.portLast.write(packet.peer.address, port: packet.peer.port, to: &plain) else { return nil }
+        plain.writeImmutableBuffer(packet.payload)
+        let salt = (0..<user.cipher.keyLength).map { _ in UInt8.random(in: .min ... .max) }
+        var datagram = allocator.buffer(capacity: plain.readableBytes + 48)
+        datagram.writeBytes(salt)
+        let cipher = user.cipher.session(masterKey: user.masterKey, salt: salt)
+        guard (try? cipher.seal(plain, nonce: Self.nonce, into: &datagram)) != nil else { return nil }
+        return datagram
+    }
+}
