@@ -47,13 +47,13 @@ struct StatsRegistryTests {
         var generator = SystemRandomNumberGenerator()
         let pieces = ["a", "b", ">>>", ">", "user", "é", "uplink", ">>>x"]
         var names: Set<String> = []
-        for _ in 0..<3000 {
+        for _ in 0..<1000 {
             let length = Int.random(in: 1...7, using: &generator)
             let parts = (0..<length).map { _ in pieces.randomElement(using: &generator) ?? "" }
             names.insert(parts.joined())
         }
         for name in names { _ = registry.counter(name) }
-        for pattern in Array(names.prefix(200)) + ["a", ">>", ">>>a", "b>", "r>>>", "link>>>x", "\u{0}"] {
+        for pattern in Array(names.prefix(80)) + ["a", ">>", ">>>a", "b>", "r>>>", "link>>>x", "\u{0}"] {
             let found = registry.query(pattern: pattern, reset: false).map(\.name)
             #expect(found.count == Set(found).count)
             #expect(Set(found) == names.filter { $0.isSearchHit(pattern) }, "pattern \(pattern)")

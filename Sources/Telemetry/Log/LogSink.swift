@@ -5,7 +5,7 @@ import Synchronization
 /// Where the bytes of a log end: a file, standard output, or a test's closure. Only whole lines are handed to it.
 final class LogSink: Sendable {
     private enum Output: Sendable {
-        case closure(@Sendable ([UInt8]) -> Void)
+        case closure(@Sendable ([UInt8]) -> Bool)
         case descriptor(Int32, isOwned: Bool)
         case closed
     }
@@ -26,9 +26,24 @@ final class LogSink: Sendable {
     }
 
     /// Standard output, or what a test puts in its place.
-    init(console: (@Sendable ([UInt8]) -> Void)?) {
+    convenience init(console: (@Sendable ([UInt8]) -> Void)?) {
+        self.init(
+            console.map { console in
+                .closure { lines in
+                    console(lines)
+                    return true
+                }
+            } ?? .descriptor(STDOUT_FILENO, isOwned: false))
+    }
+
+    /// A test's sink, which may refuse lines as a full disk does.
+    convenience init(refusing body: @escaping @Sendable ([UInt8]) -> Bool) {
+        self.init(.closure(body))
+    }
+
+    private init(_ output: Output) {
         path = nil
-        state = Mutex(State(output: console.map { .closure($0) } ?? .descriptor(STDOUT_FILENO, isOwned: false)))
+        state = Mutex(State(output: output))
     }
 
     deinit { close() }
@@ -60,8 +75,7 @@ final class LogSink: Sendable {
         state.withLock { state in
             switch state.output {
             case .closure(let body):
-                body(lines)
-                return true
+                return body(lines)
             case .closed:
                 return false
             case .descriptor(let descriptor, _):

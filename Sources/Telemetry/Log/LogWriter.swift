@@ -92,10 +92,12 @@ final class LogWriter: Sendable {
 
     private func run() {
         var spare = [[UInt8]](repeating: [], count: sinks.count)
+        // Lines that a sink refused: told with the next ones, because trying again at once would only fail again.
+        var refused = [Int](repeating: 0, count: sinks.count)
         while true {
             let (batches, flushes, isStopping) = takePending(&spare)
             for (index, batch) in batches.enumerated() where !batch.isEmpty {
-                write(batch, to: index)
+                refused[index] = write(batch, refused: refused[index], to: index)
                 spare[index] = batch.bytes.capacity <= 1 << 20 ? batch.bytes : []
             }
             for flush in flushes { flush.signal() }
@@ -123,15 +125,17 @@ final class LogWriter: Sendable {
         }
     }
 
-    private func write(_ batch: Batch, to index: Int) {
-        var batch = batch
-        if batch.dropped > 0 {
-            let note = "[Warning] log: \(batch.dropped) lines were dropped: the log could not be written fast enough"
-            state.withLock { $0.stamp.append(clock.now(), of: clock, to: &batch.bytes) }
-            batch.bytes += Array(note.utf8) + [UInt8(ascii: "\n")]
-        }
-        if !sinks[index].write(batch.bytes) {
-            state.withLock { $0.batches[index].dropped += batch.lines + batch.dropped }
-        }
+    /// Writes a batch and tells what is missing before or behind it. Returns how many lines are still to be told of.
+    private func write(_ batch: Batch, refused: Int, to index: Int) -> Int {
+        var bytes = refused > 0 ? note(of: refused) + batch.bytes : batch.bytes
+        if batch.dropped > 0 { bytes += note(of: batch.dropped) }
+        return sinks[index].write(bytes) ? 0 : refused + batch.lines + batch.dropped
+    }
+
+    private func note(of lines: Int) -> [UInt8] {
+        var bytes: [UInt8] = []
+        state.withLock { $0.stamp.append(clock.now(), of: clock, to: &bytes) }
+        let text = "[Warning] log: \(lines) lines were dropped: the log could not be written, or not fast enough\n"
+        return bytes + Array(text.utf8)
     }
 }
