@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+package import ControlAPI
+import Foundation
+import LuaRuntime
+package import ProxyModel
+
+/// Runs scripts on their schedules, over the control plane of the core that it lives in.
+///
+/// Scripts are apart from each other and from the core: each has a Lua state, limits and a corner of the store of its own, and what one
+/// does wrong is told in the log and in its history and changes nothing for the others.
+package actor Automation {
+    private struct Slot {
+        var script: AutomationSettings.Script
+        var lane: ScriptPool.Lane
+        var instance: ScriptInstance?
+        var phase: ScriptStatus.Phase
+        var stamp: ScriptSource.Stamp?
+        var version = 0
+        var loaded: Date?
+        var error: String?
+        var isBusy = false
+        /// Those who wait for the script, and how to tell them that it is lost.
+        var waiters: [Int: @Sendable () -> Void] = [:]
+    }
+
+    private let settings: AutomationSettings
+    private let context: ScriptContext
+    private var slots: [String: Slot] = [:]
+    private var lastWaiter = 0
+    private var isStopping = false
+
+    /// How long runs of an old version may go on after a reload.
+    private static let reloadGrace = Duration.seconds(5)
+    /// How long a killed script has to come back before its thread is left to itself.
+    private static let closeGrace = Duration.seconds(1)
+
+    /// Opens the store, loads all scripts that are switched on, and starts their schedules. A script that cannot be loaded is told in
+    /// the log and tried again when its file changes; only settings that contradict themselves and the store make this fail.
+    ///
+    /// - Parameter log: Receives lines for the error log; by default the core's own.
+    package static func start(
+        settings: AutomationSettings, control: any ControlPlane, clock: any AutomationClock = SystemClock(),
+        log: (@Sendable (LogLevel, String) -> Void)? = nil
+    ) async throws(AutomationError) -> Automation {
+        let automation = try Automation(settings: settings, control: control, clock: clock, log: log)
+        await automation.begin()
+        return automation
+    }
+
+    private init(
+        settings: AutomationSettings, control: any ControlPlane, clock: any AutomationClock,
+        log: (@Sendable (LogLevel, String) -> Void)?
+    ) throws(AutomationError) {
+        self.settings = settings
+        let store = try ScriptStore(path: settings.store, limits: settings.storeLimits, now: { clock.wall })
+        let disabled: Set<String>
+        do {
+            disabled = try store.disabledScripts()
+        } catch {
+            throw AutomationError(.store, "the store cannot be read", cause: error)
+        }
+        context = ScriptContext(
+            control: control, store: store, scheduler: Scheduler(clock: clock),
+            pool: ScriptPool(threads: settings.threads, clock: clock), zone: settings.zone,
+            log: log ?? { control.writeLog($0, $1) })
+        for script in settings.scripts {
+            guard !script.name.isEmpty, slots[script.name] == nil else {
+                throw AutomationError(.settings, "duplicate script name: \(script.name)")
+            }
+            let isOn = script.isEnabled && !disabled.contains(script.name)
+            slots[script.name] = Slot(
+                script: script, lane: Self.lane(script, settings), phase: isOn ? .loading : .disabled)
+        }
+    }
+
+    private static func lane(_ script: AutomationSettings.Script, _ settings: AutomationSettings) -> ScriptPool.Lane {
+        ScriptPool.Lane(name: script.name, limit: script.limits.burst + settings.slack)
+    }
+
+    private func begin() async {
+        schedule(every: .seconds(1)) { automation in await automation.watch() }
+        await withTaskGroup(of: Void.self) { group in
+            for (name, slot) in slots where slot.phase == .loading { group.addTask { await self.load(name) } }
+        }
+        if let interval = settings.reload { schedule(every: interval) { await $0.checkFiles() } }
+    }
+
+    private func schedule(every interval: Duration, _ body: @escaping @Sendable (Automation) async -> Void) {
+        _ = try? context.scheduler.add(.every(interval)) { [weak self, pool = context.pool] _ in
+            pool.wentAway()
+            Task {
+                if let self { await body(self) }
+                pool.cameBack()
+            }
+        }
+    }
+
+    // MARK: - Questions and orders
+
+    /// All scripts by name.
+    package func status() -> [ScriptStatus] {
+        slots.keys.sorted().compactMap { status(of: $0) }
+    }
+
+    package func status(of name: String) -> ScriptStatus? {
+        guard let slot = slots[name] else { return nil }
+        let schedules = slot.instance?.schedules.map { schedule in
+            var status = schedule.status
+            status.next = schedule.id.flatMap { context.scheduler.next(of: $0) }
+            return status
+        }
+        return ScriptStatus(
+            name: name, path: slot.script.path, phase: slot.phase, version: slot.version, loaded: slot.loaded,
+            error: slot.error, memory: slot.instance?.memory ?? 0, schedules: schedules ?? [])
+    }
+
+    /// Past runs, the newest first; of all scripts without a name. Blocks for a disk access.
+    package nonisolated func history(script: String? = nil, limit: Int = 50) throws -> [RunRecord] {
+        try context.store.history(script: script, limit: limit)
+    }
+
+    /// Runs a schedule of the script now, the first one unless it is named, and waits for its end.
+    package func runNow(_ name: String, schedule: String? = nil) async throws -> RunRecord {
+        guard let slot = slots[name] else { throw AutomationError(.settings, "there is no script \"\(name)\"") }
+        guard let instance = slot.instance, slot.phase == .running else {
+            throw AutomationError(.script, "script \"\(name)\" is \(slot.phase.rawValue)")
+        }
+        let schedules = instance.schedules
+        guard let chosen = schedule == nil ? schedules.first : schedules.first(where: { $0.name == schedule }) else {
+            throw AutomationError(.script, "script \"\(name)\" has no schedule \"\(schedule ?? "")\"")
+        }
+        let record: RunRecord?? = await wait(for: name) { [context] once in
+            context.pool.submit(
+                instance.lane,
+                ScriptPool.Job(
+                    run: { instance.runNow(chosen) { once.resume(.some($0)) } }, dropped: { once.resume(nil) }))
+        }
+        guard let answer = record else { throw AutomationError(.closed, "script \"\(name)\" was given up") }
+        guard let record = answer else {
+            throw AutomationError(.limit, "script \"\(name)\": \(chosen.name) is still busy")
+        }
+        return record
+    }
+
+    /// Switches a script on or off, for good: the store remembers it.
+    package func setEnabled(_ isEnabled: Bool, script name: String) async throws {
+        guard let slot = slots[name] else { throw AutomationError(.settings, "there is no script \"\(name)\"") }
+        try context.store.setEnabled(isEnabled, script: name)
+        if isEnabled {
+            if slot.phase == .disabled { await load(name) }
+        } else {
+            let instance = slot.instance
+            slots[name]?.phase = .disabled
+            slots[name]?.instance = nil
+            if let instance { await retire(instance, reason: "disabled", grace: Self.reloadGrace) }
+        }
+    }
+
+    /// Loads the script anew, whether its file has changed or not; false when the old version stays.
+    @discardableResult
+    package func reload(_ name: String) async -> Bool {
+        guard let slot = slots[name], slot.phase != .disabled else { return false }
+        return await load(name)
+    }
+
+    /// Ends everything: schedules at once, runs that sleep at once, other runs after `grace` at the latest.
+    package func stop(grace: Duration = .seconds(5)) async {
+        guard !isStopping else { return }
+        isStopping = true
+        await withTaskGroup(of: Void.self) { group in
+            for slot in slots.values {
+                guard let instance = slot.instance else { continue }
+                group.addTask { await self.retire(instance, reason: "stop", grace: grace) }
+            }
+        }
+        for name in slots.keys {
+            slots[name]?.instance = nil
+            slots[name]?.phase = .stopped
+        }
+        context.scheduler.stop()
+        context.pool.stop()
+        context.store.close()
+    }
+
+    /// Returns when no script runs, and none waits for anything but the clock.
+    package nonisolated func quiet() async { await context.pool.quiet() }
+
+    // MARK: - Loading
+
+    @discardableResult
+    private func load(_ name: String) async -> Bool {
+        guard let slot = slots[name], !slot.isBusy, !isStopping else { return false }
+        slots[name]?.isBusy = true
+        defer { slots[name]?.isBusy = false }
+        slots[name]?.stamp = ScriptSource.stamp(slot.script.path)
+        if slot.lane.isDead { slots[name]?.lane = Self.lane(slot.script, settings) }
+        guard let lane = slots[name]?.lane else { return false }
+        let instance = ScriptInstance(script: slot.script, context: context, lane: lane)
+        let error: AutomationError?
+        do {
+            let source = try ScriptSource.read(slot.script.path)
+            error =
+                await wait(for: name) { [context] once in
+                    let lost = AutomationError(.script, "given up: its top level did not end")
+                    context.pool.submit(
+                        lane,
+                        ScriptPool.Job(
+                            run: { instance.load(source) { once.resume($0) } }, dropped: { once.resume(lost) }))
+                } ?? nil
+        } catch {
+            return failed(name, error)
+        }
+        if let error { return failed(name, error) }
+        guard !isStopping, slots[name]?.phase != .disabled || slot.phase == .disabled else {
+            await retire(instance, reason: "stop", grace: .zero)
+            return false
+        }
+        replace(name, with: instance)
+        return true
+    }
+
+    private func replace(_ name: String, with instance: ScriptInstance) {
+        let old = slots[name]?.instance
+        slots[name]?.instance = instance
+        slots[name]?.phase = .running
+        slots[name]?.error = nil
+        slots[name]?.version += 1
+        slots[name]?.loaded = context.clock.wall
+        let schedules = instance.schedules
+        instance.log(.info, "\(old == nil ? "loaded" : "reloaded"), \(schedules.count) schedules")
+        if let old {
+            Task { await retire(old, reason: "reload", grace: Self.reloadGrace) }
+        }
+        context.pool.submit(instance.lane) { instance.activate() }
+    }
+
+    private func failed(_ name: String, _ error: AutomationError) -> Bool {
+        guard let slot = slots[name] else { return false }
+        slots[name]?.error = error.description
+        let goesOn = slot.instance != nil
+        if !goesOn, slot.phase != .wedged, slot.phase != .disabled { slots[name]?.phase = .failed }
+        let text = goesOn ? "not reloaded, the version before goes on" : "not loaded"
+        context.log(.error, "script/\(name): \(text): \(error)")
+        return false
+    }
+
+    private func checkFiles() async {
+        for (name, slot) in slots where slot.phase != .disabled && !slot.isBusy && !isStopping {
+            // A file that is gone is left alone: editors and deployments replace files in two steps.
+            guard let stamp = ScriptSource.stamp(slot.script.path), stamp != slot.stamp else { continue }
+            await load(name)
+        }
+    }
+
+    // MARK: - Ending
+
+    private func retire(_ instance: ScriptInstance, reason: String, grace: Duration) async {
+        let pool = context.pool
+        await wait(atMost: grace) { done in
+            pool.submit(
+                instance.lane,
+                ScriptPool.Job(
+                    run: {
+                        instance.beginStop(reason)
+                        instance.whenIdle(done)
+                    }, dropped: done))
+        }
+        instance.killFlag.stop()
+        await wait(atMost: Self.closeGrace) { done in
+            pool.submit(
+                instance.lane,
+                ScriptPool.Job(
+                    run: {
+                        instance.close()
+                        done()
+                    }, dropped: done))
+        }
+    }
+
+    /// Gives up scripts whose burst does not end.
+    private func watch() {
+        for lane in context.pool.giveUpWedged() {
+            guard let (name, slot) = slots.first(where: { $0.value.lane === lane }) else { continue }
+            let run = slot.instance?.currentRun
+            let now = context.clock.wall
+            let text = "wedged: a burst did not end within \(lane.limit.text); its thread is left to itself"
+            context.store.record(
+                RunRecord(
+                    script: name, schedule: run?.name ?? "main", scheduled: run?.scheduled ?? now,
+                    started: run?.started ?? now, ended: now, outcome: .killed, error: text))
+            context.log(.error, "script/\(name): \(run?.name ?? "main") \(text)")
+            slot.instance?.killFlag.stop()
+            slot.instance?.abandon()
+            slots[name]?.instance = nil
+            slots[name]?.phase = .wedged
+            slots[name]?.error = text
+            let waiters = slot.waiters.values
+            slots[name]?.waiters = [:]
+            for waiter in waiters { waiter() }
+        }
+    }
+
+    // MARK: - Waiting
+
+    /// Waits for an answer from the script's lane; nil when the script is given up meanwhile.
+    private func wait<Value: Sendable>(
+        for name: String, _ body: @Sendable (Once<Value?>) -> Void
+    ) async -> Value? {
+        lastWaiter += 1
+        let number = lastWaiter
+        defer { slots[name]?.waiters[number] = nil }
+        return await withCheckedContinuation { continuation in
+            let once = Once<Value?>(continuation)
+            slots[name]?.waiters[number] = { once.resume(nil) }
+            body(once)
+        }
+    }
+
+    private func wait(atMost limit: Duration, _ body: (@escaping @Sendable () -> Void) -> Void) async {
+        await withCheckedContinuation { continuation in
+            let once = Once<Void>(continuation)
+            let timer = try? context.scheduler.add(.after(limit)) { _ in once.resume(()) }
+            let scheduler = context.scheduler
+            body {
+                if let timer { scheduler.remove(timer) }
+                once.resume(())
+            }
+            if timer == nil { once.resume(()) }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Foundation
+
+/// What the automation runs, and what it grants.
+package struct AutomationSettings: Sendable {
+    package struct Script: Sendable, Equatable {
+        /// Unique; it stands in the log, in the history and before the script's keys in the store.
+        package var name: String
+        package var path: String
+        package var isEnabled = true
+        /// What the script finds in its global `settings`: a JSON object.
+        package var settings = "{}"
+        package var limits = ScriptLimits()
+
+        package init(name: String, path: String) {
+            self.name = name
+            self.path = path
+        }
+    }
+
+    package var scripts: [Script] = []
+    /// Path of the database; nil keeps the scripts' values in memory.
+    package var store: String?
+    package var storeLimits = StoreLimits()
+    /// How many bursts of different scripts may run at the same moment.
+    package var threads = 2
+    /// How long a burst may pass its limit before its script counts as wedged.
+    package var slack = Duration.seconds(5)
+    /// How often the files are looked at for changes; nil for never.
+    package var reload: Duration? = .seconds(1)
+    /// The zone of cron expressions that name none.
+    package var zone = TimeZone.current
+
+    package init() {}
+}
+
+/// What one script may use.
+package struct ScriptLimits: Sendable, Equatable {
+    /// Bytes of Lua memory.
+    package var memory = 64 << 20
+    /// Virtual machine instructions of one run.
+    package var instructions: UInt64 = 100_000_000
+    /// Time from entering the script until it waits or ends.
+    package var burst = Duration.seconds(10)
+
+    package init() {}
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+import ControlAPI
+import Foundation
+import LuaRuntime
+import ProxyModel
+
+/// What all scripts share.
+struct ScriptContext: Sendable {
+    let control: any ControlPlane
+    let store: ScriptStore
+    let scheduler: Scheduler
+    let pool: ScriptPool
+    let zone: TimeZone
+    let log: @Sendable (LogLevel, String) -> Void
+
+    var clock: any AutomationClock { scheduler.clock }
+}
+
+/// What a run waits for. Host functions yield it.
+enum ScriptWait: Sendable {
+    case sleep(Duration)
+    /// Carried out off the script's thread.
+    case perform(@Sendable () async throws -> ScriptAnswer)
+}
+
+/// What a wait gives to the script: it pushes values and tells how many, on the script's thread.
+struct ScriptAnswer: Sendable {
+    let push: @Sendable (LuaCall) throws -> Int
+
+    init(push: @escaping @Sendable (LuaCall) throws -> Int) { self.push = push }
+
+    static let nothing = ScriptAnswer { _ in 0 }
+}
