@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+import ControlAPI
+import LuaRuntime
+import ProxyModel
+
+extension Library {
+    /// `flows.list{ inbound, outbound, email, source }`: the live flows for which all that is given holds, as
+    /// `{ id, inbound, outbound, email, source, target, up, down, age }`; `flows.close{ … }` ends them and tells how many
+    /// there were. To end all flows, `flows.close{}` has to be written out.
+    static func installFlows(in state: LuaState, for script: ScriptInstance) throws {
+        let control = script.context.control
+        let caller = ControlCaller.script(name: script.name)
+        try state.register("flows.list") { call in
+            let selector = try selector(call)
+            return try perform(script) {
+                let flows = await control.flows(selector)
+                return ScriptAnswer { call in
+                    call.beginTable(array: flows.count)
+                    for (index, flow) in flows.enumerated() {
+                        push(flow, on: call)
+                        call.endElement(index + 1)
+                    }
+                    return 1
+                }
+            }
+        }
+        try state.register("flows.close") { call in
+            guard call.isTable(1) else { throw call.argumentError(1, expected: "table") }
+            let selector = try selector(call)
+            return try perform(script) {
+                let count = await control.closeFlows(selector, by: caller)
+                return ScriptAnswer { call in
+                    call.push(count)
+                    return 1
+                }
+            }
+        }
+    }
+
+    private static func selector(_ call: LuaCall) throws -> FlowSelector {
+        let table = try call.options(1, ["inbound", "outbound", "email", "source"])
+        var selector = FlowSelector(
+            inbound: try table.text("inbound"), outbound: try table.text("outbound"), email: try table.text("email"))
+        if let source = try table.text("source") {
+            guard let address = IPAddress(source) else { throw LuaError("source: not an IP address: \"\(source)\"") }
+            selector.source = address
+        }
+        return selector
+    }
+
+    private static func push(_ flow: FlowReport, on call: LuaCall) {
+        let summary = flow.summary
+        call.beginTable(fields: 9)
+        call.setField("id", Int64(bitPattern: summary.id))
+        call.setField("inbound", summary.inbound)
+        call.setField("outbound", summary.outbound)
+        call.setField("email", summary.email)
+        call.setField("source", summary.source.description)
+        call.setField("target", summary.target.description)
+        call.setField("up", flow.uplink)
+        call.setField("down", flow.downlink)
+        call.setField("age", flow.age)
+    }
+}

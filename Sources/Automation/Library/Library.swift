@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+import LuaRuntime
+
+/// Everything that scripts can call. One file per subject.
+enum Library {
+    static func install(in state: LuaState, for script: ScriptInstance) throws {
+        try installSchedules(in: state, for: script)
+        try installLog(in: state, for: script)
+        try installTime(in: state, for: script)
+        try installJSON(in: state)
+        try installStore(in: state, for: script)
+        try installOperations(in: state, for: script)
+        try installStats(in: state, for: script)
+        try installUsers(in: state, for: script)
+        try installLists(in: state, for: script)
+        try installFlows(in: state, for: script)
+        try state.define("settings", LuaJSON.decode(script.script.settings))
+    }
+
+    /// Answers with a wait, unless the caller is inside a transaction.
+    static func wait(_ script: ScriptInstance, _ wait: ScriptWait) throws -> LuaReturn {
+        guard script.transaction == nil else { throw LuaError("waiting is not possible inside store.transaction") }
+        return .yield(wait)
+    }
+
+    static func perform(
+        _ script: ScriptInstance, _ operation: @escaping @Sendable () async throws -> ScriptAnswer
+    ) throws -> LuaReturn {
+        try wait(script, .perform(operation))
+    }
+}
+
+extension LuaCall {
+    /// The options at an argument: a table with no other fields than these, or nothing.
+    func options(_ argument: Int, _ known: Set<String>) throws -> LuaTable {
+        guard let table = try optionalTable(argument) else { return LuaTable() }
+        guard table.array.isEmpty else { throw argumentError(argument, "options by name expected") }
+        for key in table.fields.keys {
+            guard let name = key.string, known.contains(name) else {
+                let names = known.sorted().joined(separator: ", ")
+                throw argumentError(argument, "unknown option '\(key.text)', known are: \(names)")
+            }
+        }
+        return table
+    }
+
+    /// A duration: text such as "1h30m", or seconds.
+    func duration(_ argument: Int) throws -> Duration {
+        guard isString(argument) else {
+            let seconds = try number(argument)
+            guard seconds >= 0, seconds <= 3e9 else { throw argumentError(argument, "not a duration in seconds") }
+            return .nanoseconds(Int64(seconds * 1e9))
+        }
+        return try Duration(parsing: try string(argument))
+    }
+}
+
+extension LuaTable {
+    /// The text of a field; nil when it is absent, an error when it is something else.
+    func text(_ name: String) throws -> String? {
+        switch self[name] {
+        case .nil: return nil
+        case .string(let text): return text
+        case let other: throw LuaError("\(name): string expected, got \(other.typeName)")
+        }
+    }
+
+    func flag(_ name: String) throws -> Bool {
+        switch self[name] {
+        case .nil: return false
+        case .boolean(let value): return value
+        case let other: throw LuaError("\(name): boolean expected, got \(other.typeName)")
+        }
+    }
+}
+
+extension LuaValue {
+    /// For messages.
+    var text: String {
+        switch self {
+        case .string(let value): value
+        case .integer(let value): "\(value)"
+        case .number(let value): "\(value)"
+        case .boolean(let value): "\(value)"
+        default: typeName
+        }
+    }
+}

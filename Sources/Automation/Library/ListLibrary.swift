@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+import ControlAPI
+import LuaRuntime
+import XrayProtos
+
+extension Library {
+    /// `inbounds.list()` and `outbounds.list()`: `{ tag, protocol, receiver_settings | sender_settings, proxy_settings }` each;
+    /// `rules.list()`: `{ tag, ruleTag }` each, as the API names them.
+    static func installLists(in state: LuaState, for script: ScriptInstance) throws {
+        let control = script.context.control
+        try state.register("inbounds.list") { _ in
+            try perform(script) {
+                let inbounds = try await control.listInbounds(.init()).inbounds
+                return ScriptAnswer { call in
+                    call.beginTable(array: inbounds.count)
+                    for (index, inbound) in inbounds.enumerated() {
+                        try push(inbound, on: call)
+                        let name = UserAccount.protocolName(ofSettings: inbound.proxySettings.type)
+                        call.setField("protocol", name)
+                        call.endElement(index + 1)
+                    }
+                    return 1
+                }
+            }
+        }
+        try state.register("outbounds.list") { _ in
+            try perform(script) {
+                let outbounds = try await control.listOutbounds(.init()).outbounds
+                return ScriptAnswer { call in
+                    call.beginTable(array: outbounds.count)
+                    for (index, outbound) in outbounds.enumerated() {
+                        try push(outbound, on: call)
+                        let name = UserAccount.protocolName(ofSettings: outbound.proxySettings.type)
+                        call.setField("protocol", name)
+                        call.endElement(index + 1)
+                    }
+                    return 1
+                }
+            }
+        }
+        try state.register("rules.list") { call in
+            let rules = try control.listRule(.init()).rules
+            call.beginTable(array: rules.count)
+            for (index, rule) in rules.enumerated() {
+                try push(rule, on: call)
+                call.endElement(index + 1)
+            }
+            return 1
+        }
+    }
+}

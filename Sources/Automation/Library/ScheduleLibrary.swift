@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import LuaRuntime
+
+extension Library {
+    /// What `every`, `cron` and `after` return: `schedule:cancel()`, `schedule:name()`.
+    private final class Handle {
+        let schedule: ScriptSchedule
+        init(_ schedule: ScriptSchedule) { self.schedule = schedule }
+    }
+
+    /// `every("2s", fn, { name, overlap, at_once })`, `cron("0 3 * * *", fn, { tz, name, overlap, missed })`,
+    /// `after("10s", fn, { name })`, `on_stop(fn)`, `sleep("1s")`.
+    ///
+    /// A run is told `{ name, scheduled, late }`: seconds since 1970, and by how many seconds it began after its time.
+    static func installSchedules(in state: LuaState, for script: ScriptInstance) throws {
+        let handle = LuaObjectType<Handle>(name: "schedule")
+            .method("cancel") { handle, _ in
+                script.remove(handle.schedule)
+                return 0
+            }
+            .method("name") { handle, call in
+                call.push(handle.schedule.name)
+                return 1
+            }
+        try state.register(handle)
+
+        func add(_ call: LuaCall, _ trigger: Trigger, _ options: ScriptSchedule.Options) throws -> LuaReturn {
+            let schedule = ScriptSchedule(trigger: trigger, options: options, function: try call.function(2))
+            try script.add(schedule)
+            try call.push(Handle(schedule), as: handle)
+            return 1
+        }
+
+        try state.register("every") { call in
+            let table = try call.options(3, ["name", "overlap", "at_once"])
+            let trigger = try Trigger.interval(try call.duration(1), atOnce: try table.flag("at_once"))
+            return try add(call, trigger, try options(table))
+        }
+        try state.register("cron") { call in
+            let table = try call.options(3, ["name", "overlap", "tz", "missed"])
+            var zone = script.context.zone
+            if let name = try table.text("tz") { zone = try timeZone(name) }
+            return try add(call, try Trigger(cron: try call.string(1), zone: zone), try options(table))
+        }
+        try state.register("after") { call in
+            let table = try call.options(3, ["name"])
+            return try add(call, .after(try call.duration(1)), try options(table))
+        }
+        try state.register("on_stop") { call in
+            try script.add(stopHook: try call.function(1))
+            return 0
+        }
+        try state.register("sleep") { call in try wait(script, .sleep(try call.duration(1))) }
+    }
+
+    private static func options(_ table: LuaTable) throws -> ScriptSchedule.Options {
+        var options = ScriptSchedule.Options()
+        options.name = try table.text("name")
+        if let overlap = try table.text("overlap") { options.overlap = try OverlapPolicy(overlap) }
+        switch try table.text("missed") {
+        case nil, "skip": break
+        case "run": options.runsMissed = true
+        case let other?: throw LuaError("missed \"\(other)\" is not one of skip, run")
+        }
+        return options
+    }
+
+    static func timeZone(_ name: String) throws -> TimeZone {
+        if name == "local" { return .current }
+        guard name.utf8.count <= 64, let zone = TimeZone(identifier: name) else {
+            throw LuaError("there is no time zone \"\(name)\"")
+        }
+        return zone
+    }
+}

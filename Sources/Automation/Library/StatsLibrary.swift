@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+import ControlAPI
+import LuaRuntime
+import XrayProtos
+
+extension Library {
+    /// `stats.get(name [, { reset = true }])` as an integer or nil, `stats.query(pattern [, { reset = true }])` as a table of
+    /// values by name.
+    static func installStats(in state: LuaState, for script: ScriptInstance) throws {
+        let control = script.context.control
+        try state.register("stats.get") { call in
+            let name = try call.string(1)
+            let value: Int64?
+            if !call.isNil(2), try call.options(2, ["reset"]).flag("reset") {
+                value = try takeCounter(name, control)
+            } else {
+                value = control.counterValue(named: name)
+            }
+            if let value { call.push(value) } else { call.pushNil() }
+            return 1
+        }
+        try state.register("stats.query") { call in
+            var request = Xray_App_Stats_Command_QueryStatsRequest()
+            request.pattern = try call.optionalString(1) ?? ""
+            request.reset = try call.options(2, ["reset"]).flag("reset")
+            return try perform(script) { [request] in
+                let response = try await control.queryStats(request)
+                return ScriptAnswer { call in
+                    call.beginTable(fields: response.stat.count)
+                    for stat in response.stat { call.setField(stat.name, stat.value) }
+                    return 1
+                }
+            }
+        }
+    }
+
+    /// Reads a counter and sets it to 0; nil when there is none.
+    private static func takeCounter(_ name: String, _ control: any ControlPlane) throws -> Int64? {
+        var request = Xray_App_Stats_Command_GetStatsRequest()
+        request.name = name
+        request.reset = true
+        do {
+            return try control.getStats(request).stat.value
+        } catch {
+            guard control.counterValue(named: name) == nil else { throw error }
+            return nil
+        }
+    }
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+import ControlAPI
+import LuaRuntime
+import SwiftProtobuf
+import XrayProtos
+
+extension Library {
+    /// `users.list(tag)`, `users.get(tag, email)`, `users.count(tag)`, `users.add(tag, user)`, `users.remove(tag, email)`,
+    /// `users.traffic(email)`.
+    ///
+    /// A user is `{ email, level, protocol, account = { _TypedMessage_, … } }`, and what `users.get` gives can be given to `users.add`.
+    /// A new user's fields may stand beside the e-mail: `users.add("in", { email = …, id = … })`; the type of the account is then that
+    /// of the field `protocol`, or else of the inbound's protocol, which is looked up. `users.add` and `users.remove` give true,
+    /// or nil and a message when the core refuses.
+    static func installUsers(in state: LuaState, for script: ScriptInstance) throws {
+        let control = script.context.control
+        try state.register("users.list") { call in
+            let tag = try call.string(1)
+            return try perform(script) {
+                let users = try await users(tag, email: "", control)
+                return ScriptAnswer { call in
+                    call.beginTable(array: users.count)
+                    for (index, user) in users.enumerated() {
+                        try push(user: user, on: call)
+                        call.endElement(index + 1)
+                    }
+                    return 1
+                }
+            }
+        }
+        try state.register("users.get") { call in
+            let (tag, email) = (try call.string(1), try call.string(2))
+            guard !email.isEmpty else { throw call.argumentError(2, "e-mail is empty") }
+            return try perform(script) {
+                // An unknown user is answered with a user without an e-mail.
+                let user = try await users(tag, email: email, control).first { !$0.email.isEmpty }
+                return ScriptAnswer { call in
+                    if let user { try push(user: user, on: call) } else { call.pushNil() }
+                    return 1
+                }
+            }
+        }
+        try state.register("users.count") { call in
+            var request = Xray_App_Proxyman_Command_GetInboundUserRequest()
+            request.tag = try call.string(1)
+            call.push(try control.getInboundUsersCount(request).count)
+            return 1
+        }
+        try installUserChanges(in: state, for: script)
+        try state.register("users.traffic") { call in
+            let email = try call.string(1)
+            let up = control.counterValue(named: "user>>>\(email)>>>traffic>>>uplink") ?? 0
+            let down = control.counterValue(named: "user>>>\(email)>>>traffic>>>downlink") ?? 0
+            call.beginTable(fields: 3)
+            call.setField("up", up)
+            call.setField("down", down)
+            call.setField("total", up &+ down)
+            return 1
+        }
+    }
+
+    private static func installUserChanges(in state: LuaState, for script: ScriptInstance) throws {
+        let control = script.context.control
+        let caller = ControlCaller.script(name: script.name)
+        try state.register("users.add") { call in
+            let (tag, table) = (try call.string(1), try call.table(2))
+            let account = table["account"].table ?? table
+            let type = try account.text("_TypedMessage_") ?? account.text("_type")
+            if let name = try table.text("protocol") ?? type.map({ UserAccount.protocolName(ofAccount: $0) }) {
+                let operation = addition(try UserAccount.user(table, protocol: name))
+                return answer(call) { try alter(tag, operation, control, caller) }
+            }
+            return try perform(script) {
+                do {
+                    let name = try await protocolName(ofInbound: tag, control)
+                    let operation = addition(try UserAccount.user(table, protocol: name))
+                    try alter(tag, operation, control, caller)
+                    return ScriptAnswer { call in
+                        _ = answer(call) {}; return 1
+                    }
+                } catch let error as ControlError {
+                    return ScriptAnswer { call in
+                        _ = answer(call) { throw error }; return 2
+                    }
+                }
+            }
+        }
+        try state.register("users.remove") { call in
+            let (tag, email) = (try call.string(1), try call.string(2))
+            let operation: LuaValue = [
+                "_type": "xray.app.proxyman.command.RemoveUserOperation", "email": .string(email),
+            ]
+            return answer(call) { try alter(tag, operation, control, caller) }
+        }
+    }
+
+    /// Pushes true, or nil and the message of a refusal.
+    private static func answer(_ call: LuaCall, _ change: () throws -> Void) -> LuaReturn {
+        do {
+            try change()
+            call.push(true)
+            return 1
+        } catch {
+            call.pushNil()
+            call.push("\(error)")
+            return 2
+        }
+    }
+
+    private static func addition(_ user: LuaTable) -> LuaValue {
+        ["_type": "xray.app.proxyman.command.AddUserOperation", "user": .table(user)]
+    }
+
+    private static func alter(
+        _ tag: String, _ operation: LuaValue, _ control: any ControlPlane, _ caller: ControlCaller
+    ) throws {
+        guard let type = DescriptorPool.shared.message("xray.app.proxyman.command.AlterInboundRequest") else { return }
+        let request = LuaTable(fields: ["tag": .string(tag), "operation": operation])
+        let bytes = try LuaMessageEncoder.encode(request, as: type)
+        _ = try control.alterInbound(.init(serializedBytes: bytes), by: caller)
+    }
+
+    private static func users(
+        _ tag: String, email: String, _ control: any ControlPlane
+    ) async throws -> [Xray_Common_Protocol_User] {
+        var request = Xray_App_Proxyman_Command_GetInboundUserRequest()
+        request.tag = tag
+        request.email = email
+        return try await control.getInboundUsers(request).users
+    }
+
+    private static func protocolName(ofInbound tag: String, _ control: any ControlPlane) async throws -> String {
+        let inbounds = try await control.listInbounds(.init()).inbounds
+        guard let inbound = inbounds.first(where: { $0.tag == tag }) else {
+            throw ControlError("handler not found: \(tag)")
+        }
+        return UserAccount.protocolName(ofSettings: inbound.proxySettings.type)
+    }
+
+    private static func push(user: Xray_Common_Protocol_User, on call: LuaCall) throws {
+        try push(user, on: call)
+        call.setField("protocol", UserAccount.protocolName(ofAccount: user.account.type))
+    }
+
+    /// Pushes any message as its table.
+    static func push(_ message: some Message, on call: LuaCall) throws {
+        let type = Swift.type(of: message).protoMessageName
+        guard let descriptor = DescriptorPool.shared.message(type) else {
+            throw LuaError("message type \(type) is not described")
+        }
+        let bytes: [UInt8] = try message.serializedBytes()
+        try bytes.withUnsafeBytes { try LuaMessageDecoder.push($0, as: descriptor, on: call) }
+    }
+}
