@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured. Each measure takes a `Bench` and yields rows of the table."""
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import pathlib
+import re
+import select
+import statistics
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from processes import (BenchError, cpu_seconds, echo_server, free_ports, output, resident_kilobytes, running,
+                       wait_until_listening)
+from servers import COUNTER, Peers, Server, echo_once
+from table import Row, at_least, at_most
+
+NO_PROXY = "no proxy"
+HELD = 3000
+MOVED = 1 << 20
+
+
+@dataclasses.dataclass
+class Bench:
+    """What the measures share: how to start the servers, where the helpers lie, how long and how often to measure."""
+
+    peers: Peers
+    folder: pathlib.Path
+    seconds: int
+    rounds: int
+
+    def alternate(self, what: str, measures: dict[str, Callable[[], float]], unit: str) -> dict[str, float]:
+        """The median of each measure over rounds in which each of them has its turn."""
+        figures: dict[str, list[float]] = {name: [] for name in measures}
+        for number in range(1, self.rounds + 1):
+            for name, measure in measures.items():
+                figures[name].append(measure())
+            said = ", ".join(f"{name} {figures[name][-1]:,.2f}" for name in measures)
+            print(f"{what}, round {number}: {said} {unit}", file=sys.stderr, flush=True)
+        return {name: statistics.median(each) for name, each in figures.items()}
+
+
+# GetStats over HTTP/2
+
+GRPC_HEADERS = ("-H", "content-type: application/grpc", "-H", "te: trailers")
+
+
+def get_stats_request() -> bytes:
+    """A gRPC frame with GetStatsRequest { name = 1: COUNTER }."""
+    name = COUNTER.encode()
+    message = b"\x0a" + bytes([len(name)]) + name
+    return struct.pack(">BI", 0, len(message)) + message
+
+
+def checked_answer_length(server: Server, body: pathlib.Path) -> int:
+    """Asks once and checks that the call succeeds; answers with the length of the response's frame."""
+    url = f"http://127.0.0.1:{server.api}{server.method}"
+    said = output("nghttp", "-v", "-t", 10, "-d", body, *GRPC_HEADERS, url)
+    if "grpc-status: 0" not in said or COUNTER not in said:
+        raise BenchError(f"{server.name} refuses GetStats: {said[-400:]}")
+    return sum(int(length) for length in re.findall(r"recv DATA frame <length=(\d+)", said))
+
+
+def requests_per_second(server: Server, body: pathlib.Path, answer: int, streams: int, seconds: int) -> float:
+    url = f"http://127.0.0.1:{server.api}{server.method}"
+    said = output("h2load", "-t", 1, "-c", 4, "-m", streams, "-D", seconds, "--warm-up-time", 1, "-d", body,
+                  *GRPC_HEADERS, url, timeout=seconds + 30)
+    rate = re.search(r"([\d.]+) req/s", said)
+    counts = re.search(r"(\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored", said)
+    data = re.search(r"\((\d+)\) data", said)
+    if not (rate and counts and data):
+        raise BenchError(f"h2load said: {said[-400:]}")
+    completed, succeeded, failed, errored = map(int, counts.groups())
+    if failed or errored or not succeeded:
+        raise BenchError(f"{server.name}: of {completed} requests {failed} failed, {errored} errored")
+    if int(data[1]) < 0.9 * succeeded * answer:  # a refused call has status 200 too, but no message
+        raise BenchError(f"{server.name}: {succeeded} responses hold {data[1]} bytes, not {answer} each")
+    return float(rate[1])
+
+
+def measure_requests(bench: Bench) -> Iterator[Row]:
+    body = bench.folder / "request"
+    body.write_bytes(get_stats_request())
+    with echo_server(bench.folder) as target, bench.peers.both(target) as servers:
+        answers = {}
+        for server in servers:
+            echo_once(server)  # so that the counter exists
+            answers[server.name] = checked_answer_length(server, body)
+        for streams, ratio in ((100, 3.0), (1, 1.8)):
+            measures = {
+                server.name: lambda server=server: requests_per_second(
+                    server, body, answers[server.name], streams, bench.seconds)
+                for server in servers
+            }
+            what = f"GetStats, 4 connections x {streams} stream{'s' if streams > 1 else ''}"
+            yield Row(what, "req/s", bench.alternate(what, measures, "req/s"), at_least(ratio))
+
+
+# One TCP stream
+
+
+@dataclasses.dataclass
+class Transfer:
+    bits_per_second: float
+    bytes: int
+
+
+def transfer(port: int, reverse: bool, seconds: int) -> Transfer:
+    """One iperf3 run. The server of iperf3 may still be busy with the end of the last one: three attempts."""
+    command = ["iperf3", "-J", "-c", "127.0.0.1", "-p", port, "-t", seconds, *(["-R"] if reverse else [])]
+    for attempt in range(3):
+        try:
+            received = json.loads(output(*command, timeout=seconds + 30))["end"]["sum_received"]
+            return Transfer(received["bits_per_second"], received["bytes"])
+        except (BenchError, KeyError) as error:  # without the key: iperf3 tells of a failure in its JSON
+            if attempt == 2:
+                raise BenchError(f"iperf3 through port {port}: {error}") from None
+            time.sleep(1)
+    raise AssertionError("unreachable")
+
+
+def measure_throughput(bench: Bench) -> Iterator[Row]:
+    target = free_ports(1)[0]
+    with running("iperf3", "-s", "-B", "127.0.0.1", "-p", target, stdout=subprocess.DEVNULL,
+                 stderr=subprocess.DEVNULL) as iperf3, bench.peers.both(target) as servers:
+        wait_until_listening(iperf3, target, "iperf3")
+        for direction, reverse in (("upload", False), ("download", True)):
+            costs: dict[str, list[float]] = {server.name: [] for server in servers}
+
+            def through(server: Server) -> float:
+                before = cpu_seconds(server.pid)
+                moved = transfer(server.tunnel, reverse, bench.seconds)
+                costs[server.name].append((cpu_seconds(server.pid) - before) / (moved.bytes / 1e9))
+                return moved.bits_per_second / 1e9
+
+            measures = {server.name: lambda server=server: through(server) for server in servers}
+            measures[NO_PROXY] = lambda: transfer(target, reverse, bench.seconds).bits_per_second / 1e9
+            what = f"one TCP stream, {direction}"
+            yield Row(what, "Gbit/s", bench.alternate(what, measures, "Gbit/s"), at_least(4.0))
+            medians = {name: statistics.median(each) for name, each in costs.items()}
+            yield Row(f"CPU of the server, {direction}", "s/GB", medians)
+
+
+# New connections
+
+CONCURRENT = 100
+
+
+def connections_per_second(folder: pathlib.Path, name: str, port: int, seconds: int) -> float:
+    said = output(folder / "clients", "rate", port, CONCURRENT, seconds, timeout=seconds + 30)
+    completed, failed, elapsed = said.split()
+    if int(failed) or not int(completed):
+        raise BenchError(f"{name}: {completed} connections completed, {failed} failed")
+    return int(completed) / float(elapsed)
+
+
+def measure_connections(bench: Bench) -> Iterator[Row]:
+    with echo_server(bench.folder) as target, bench.peers.both(target) as servers:
+        ports = {server.name: server.tunnel for server in servers} | {NO_PROXY: target}
+        measures = {
+            name: lambda name=name, port=port: connections_per_second(bench.folder, name, port, bench.seconds)
+            for name, port in ports.items()
+        }
+        for name, port in ports.items():
+            connections_per_second(bench.folder, name, port, 1)
+        what = f"new connections, {CONCURRENT} at a time"
+        yield Row(what, "conn/s", bench.alternate(what, measures, "conn/s"), at_least(1.0))
+
+
+# Memory
+
+
+@dataclasses.dataclass
+class Memory:
+    """Resident memory in KB: of the server at the start, and then per connection."""
+
+    start: float
+    idle: float
+    used: float
+
+
+def expect(clients: subprocess.Popen, word: str) -> None:
+    """Waits for a word of the clients; a server that cannot hold them makes them say nothing."""
+    ready, _, _ = select.select([clients.stdout], [], [], 180)
+    said = clients.stdout.readline().strip() if ready else "nothing"
+    if said != word:
+        raise BenchError(f"the clients say {said or 'nothing'}, not {word}")
+
+
+def memory(bench: Bench, name: str, target: int) -> Memory:
+    """Takes a fresh server: memory that an earlier load left behind would hide what a connection needs."""
+    with bench.peers.started(name, target) as server, contextlib.ExitStack() as stack:
+        echo_once(server)
+        time.sleep(1)
+        before = resident_kilobytes(server.pid)
+        clients = stack.enter_context(running(bench.folder / "clients", "hold", server.tunnel, HELD,
+                                              stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+        expect(clients, "held")
+        time.sleep(2)
+        idle = resident_kilobytes(server.pid)
+        clients.stdin.write(f"{MOVED}\n")
+        clients.stdin.flush()
+        expect(clients, "moved")
+        time.sleep(5)
+        used = resident_kilobytes(server.pid)
+    result = Memory(before, (idle - before) / HELD, (used - before) / HELD)
+    print(f"memory, {name}: {before:,} KB, {HELD} idle connections {idle:,} KB, after 1 MB each {used:,} KB",
+          file=sys.stderr, flush=True)
+    return result
+
+
+def measure_memory(bench: Bench) -> Iterator[Row]:
+    with echo_server(bench.folder) as target:
+        results = {name: memory(bench, name, target) for name in bench.peers.names}
+    yield Row(f"memory, each of {HELD:,} idle connections", "KB", {n: m.idle for n, m in results.items()}, at_most(12.0))
+    yield Row("the same, idle again after 1 MB each way", "KB", {n: m.used for n, m in results.items()})
+    yield Row("memory of the server at the start", "MB", {n: m.start / 1024 for n, m in results.items()})
+
+
+MEASURES: dict[str, Callable[[Bench], Iterator[Row]]] = {
+    "requests": measure_requests,
+    "throughput": measure_throughput,
+    "connections": measure_connections,
+    "memory": measure_memory,
+}

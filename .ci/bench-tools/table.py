@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table that the benchmark prints."""
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+HEADINGS = ("what", "unit", "tidegate", "v2ray", "ratio", "target", "met", "no proxy")
+
+
+@dataclasses.dataclass
+class Target:
+    text: str
+    met: Callable[[float, float], bool]
+    """Takes tidegate's figure and the ratio."""
+
+
+def at_least(ratio: float) -> Target:
+    return Target(f">= {ratio:g}x", lambda _, measured: measured >= ratio)
+
+
+def at_most(figure: float) -> Target:
+    return Target(f"<= {figure:g}", lambda measured, _: measured <= figure)
+
+
+@dataclasses.dataclass
+class Row:
+    """One line: figures by name (tidegate, v2ray, and no proxy where it is known), and the target if there is one."""
+
+    what: str
+    unit: str
+    figures: dict[str, float]
+    target: Target | None = None
+
+    @property
+    def ratio(self) -> float:
+        return self.figures["tidegate"] / self.figures["v2ray"] if self.figures["v2ray"] else float("inf")
+
+    @property
+    def met(self) -> bool | None:
+        return self.target.met(self.figures["tidegate"], self.ratio) if self.target else None
+
+    def cells(self) -> tuple[str, ...]:
+        verdict = {True: "yes", False: "NO", None: ""}[self.met]
+        shown = {name: figure_text(figure) for name, figure in self.figures.items()}
+        return (self.what, self.unit, shown["tidegate"], shown["v2ray"], f"{self.ratio:.2f}x",
+                self.target.text if self.target else "", verdict, shown.get("no proxy", ""))
+
+
+def figure_text(figure: float) -> str:
+    return f"{figure:,.0f}" if abs(figure) >= 1000 else f"{figure:,.2f}"
+
+
+def render(rows: list[Row]) -> str:
+    """Text is flush left, figures are flush right."""
+    lines = [HEADINGS, *(row.cells() for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if heading in ("what", "unit", "target", "met") else cell.rjust(width)
+            for heading, cell, width in zip(HEADINGS, line, widths)
+        ).rstrip()
+        for line in lines
+    )
