@@ -48,12 +48,14 @@ package struct ConfigurationLoader {
     }
 
     /// The document in a file and the directory that it lies in.
-    package func read(_ path: String) throws -> (document: JSONDocument, directory: String) {
+    ///
+    /// - Parameter checksFormat: whether the file's name must end as JSON files do.
+    package func read(_ path: String, checksFormat: Bool = true) throws -> (document: JSONDocument, directory: String) {
         let bytes: Data
         if path == Self.standardInputName {
             bytes = try readStandardInput()
         } else {
-            try Self.checkFormat(path)
+            if checksFormat { try Self.checkFormat(path) }
             do {
                 bytes = try Data(contentsOf: URL(fileURLWithPath: path))
             } catch {
@@ -69,7 +71,8 @@ package struct ConfigurationLoader {
         return (document, directory)
     }
 
-    private func context(_ document: JSONDocument, _ directory: String) -> DecodingContext {
+    /// What decoding a document needs beside it.
+    package func context(_ document: JSONDocument, _ directory: String) -> DecodingContext {
         DecodingContext(document: document, directory: directory, environment: environment)
     }
 

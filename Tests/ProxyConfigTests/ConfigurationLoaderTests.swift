@@ -99,6 +99,13 @@ struct ConfigurationLoaderTests {
             ])
     }
 
+    @Test func warningsBeyondAHundredAreCounted() throws {
+        let keys = (0..<150).map { #""zz\#($0)": 1"# }.joined(separator: ", ")
+        let warnings = try load("{\(keys)}").warnings
+        #expect(warnings.count == 101)
+        #expect(warnings.last?.message == "and 50 more warnings")
+    }
+
     @Test func rulesToNowhereAreWarnedOf() throws {
         let configuration = try load(
             #"{"api": {"tag": "api"}, "routing": {"rules": [{"port": 1, "outboundTag": "gone"}, {"port": 2, "outboundTag": "api"}]}}"#

@@ -11,7 +11,15 @@ package final class DecodingContext {
     package let environment: [String: String]
     /// Where files of geographic data are looked for, in this order.
     package let assetDirectories: [String]
-    package private(set) var warnings: [ConfigurationWarning] = []
+    /// The first hundred warnings, and one more that counts the rest.
+    package var warnings: [ConfigurationWarning] {
+        guard dropped > 0 else { return kept }
+        return kept + [
+            ConfigurationWarning(message: "and \(dropped) more warnings", place: .init(file: document?.name))
+        ]
+    }
+    private var kept: [ConfigurationWarning] = []
+    private var dropped = 0
 
     /// - Parameter assetDirectories: nil for the usual ones.
     package init(
@@ -28,8 +36,12 @@ package final class DecodingContext {
             ]
     }
 
-    func warn(_ message: String, at place: ConfigurationPlace) {
-        warnings.append(ConfigurationWarning(message: message, place: place))
+    func warn(_ message: String, at place: @autoclosure () -> ConfigurationPlace) {
+        guard kept.count < 100 else {
+            dropped += 1
+            return
+        }
+        kept.append(ConfigurationWarning(message: message, place: place()))
     }
 
     /// The variable of that dotted name, or of the name in capitals with underscores; empty where neither is set.

@@ -9,18 +9,23 @@ package final class JSONDocument: Sendable {
     package let name: String?
     package let root: JSONNode
     private let bytes: [UInt8]
+    /// The positions of the bytes 0, `stride`, 2 × `stride` …, so that none has to be counted from the top.
+    private let checkpoints: [Position]
+    private static let stride = 4096
 
     /// - Throws: `ConfigurationError` with the line and column where the text stops being JSON.
     package init(bytes: [UInt8], name: String? = nil, allowsComments: Bool = true) throws(ConfigurationError) {
         self.name = name
         self.bytes = bytes
+        checkpoints = Self.checkpoints(of: bytes)
         var parser = JSONParser(bytes: bytes, allowsComments: allowsComments)
         do {
             root = try parser.parse()
         } catch {
             throw ConfigurationError(
                 message: error.message,
-                place: ConfigurationPlace(file: name, position: Self.position(of: error.offset, in: bytes)))
+                place: ConfigurationPlace(
+                    file: name, position: Self.position(of: error.offset, in: bytes, from: checkpoints)))
         }
     }
 
@@ -33,21 +38,43 @@ package final class JSONDocument: Sendable {
         package var line: Int
         /// From 1, in characters (Unicode scalars).
         package var column: Int
+
+        package init(line: Int, column: Int) {
+            self.line = line
+            self.column = column
+        }
     }
 
     package func position(of offset: Int) -> Position {
-        Self.position(of: offset, in: bytes)
+        Self.position(of: offset, in: bytes, from: checkpoints)
     }
 
-    private static func position(of offset: Int, in bytes: [UInt8]) -> Position {
-        var position = Position(line: 1, column: 1)
-        for byte in bytes.prefix(offset) {
-            if byte == 0x0a {
-                position = Position(line: position.line + 1, column: 1)
-            } else if byte & 0xc0 != 0x80 {
-                position.column += 1
-            }
-        }
+    private static func position(of offset: Int, in bytes: [UInt8], from checkpoints: [Position]) -> Position {
+        let nearest = min(max(offset, 0) / stride, checkpoints.count - 1)
+        var position = checkpoints[nearest]
+        for byte in bytes[min(nearest * stride, bytes.count)..<min(max(offset, 0), bytes.count)] { position.pass(byte) }
         return position
+    }
+
+    private static func checkpoints(of bytes: [UInt8]) -> [Position] {
+        var position = Position(line: 1, column: 1)
+        var checkpoints: [Position] = [position]
+        for (index, byte) in bytes.enumerated() {
+            if index > 0, index % stride == 0 { checkpoints.append(position) }
+            position.pass(byte)
+        }
+        return checkpoints
+    }
+}
+
+extension JSONDocument.Position {
+    /// Moves behind one byte; the bytes within a character do not count.
+    fileprivate mutating func pass(_ byte: UInt8) {
+        if byte == 0x0a {
+            line += 1
+            column = 1
+        } else if byte & 0xc0 != 0x80 {
+            column += 1
+        }
     }
 }

@@ -123,6 +123,14 @@ struct JSONDocumentTests {
         }
     }
 
+    @Test func positionsAreRightFarFromTheTop() throws {
+        let line = "\n" + String(repeating: "é", count: 5000)
+        let text = "[" + String(repeating: "\n", count: 10_000) + "\"" + String(repeating: "é", count: 9000) + "\" x]"
+        #expect(failure(text)?.hasPrefix("configuration:10001:9004: unexpected 'x'") == true)
+        #expect(try JSONDocument(text: "1" + line + line).position(of: 1 + 2 * 10_001) == .init(line: 3, column: 5001))
+        #expect(try JSONDocument(text: "1").position(of: 1_000_000) == .init(line: 1, column: 2))
+    }
+
     @Test func aByteOrderMarkIsSkipped() throws {
         #expect(JSONValue(try JSONDocument(bytes: [0xef, 0xbb, 0xbf, 0x7b, 0x7d]).root) == .object([:]))
     }
