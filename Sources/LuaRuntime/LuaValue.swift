@@ -113,7 +113,10 @@ package struct LuaTable: Sendable, Hashable {
     /// The field of that name, nil when there is none. Setting nil removes it.
     package subscript(name: String) -> LuaValue {
         get { fields[.string(name)] ?? .nil }
-        set { fields[.string(name)] = newValue.isNil ? nil : newValue }
+        set {
+            // A bare `nil` would be the value of that name.
+            if newValue.isNil { fields.removeValue(forKey: .string(name)) } else { fields[.string(name)] = newValue }
+        }
     }
 
     /// The names of the fields that have one, sorted.
