@@ -62,7 +62,7 @@ package actor Automation {
         context = ScriptContext(
             control: control, store: store, scheduler: Scheduler(clock: clock),
             pool: ScriptPool(threads: settings.threads, clock: clock), zone: settings.zone,
-            log: log ?? { control.writeLog($0, $1) })
+            session: settings.session, log: log ?? { control.writeLog($0, $1) })
         for script in settings.scripts {
             guard !script.name.isEmpty, slots[script.name] == nil else {
                 throw AutomationError(.settings, "duplicate script name: \(script.name)")

@@ -30,8 +30,12 @@ package struct AutomationSettings: Sendable {
     package var reload: Duration? = .seconds(1)
     /// The zone of cron expressions that name none.
     package var zone = TimeZone.current
+    /// What scripts see as `core.session`: it tells the life of one set of counters from the next.
+    package var session = Self.processSession
 
     package init() {}
+
+    private static let processSession = UUID().uuidString
 }
 
 /// What one script may use.

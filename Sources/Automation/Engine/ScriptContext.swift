@@ -11,6 +11,7 @@ struct ScriptContext: Sendable {
     let scheduler: Scheduler
     let pool: ScriptPool
     let zone: TimeZone
+    let session: String
     let log: @Sendable (LogLevel, String) -> Void
 
     var clock: any AutomationClock { scheduler.clock }

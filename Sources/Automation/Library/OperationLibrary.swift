@@ -80,14 +80,11 @@ extension Library {
 
 /// Takes answers one at a time; a cancelled one ends.
 private actor StreamReader {
-    private let stream: AsyncThrowingStream<ByteBuffer, any Error>
     private var iterator: AsyncThrowingStream<ByteBuffer, any Error>.Iterator?
     private var isReading = false
-    private var task: Task<ByteBuffer?, any Error>?
     private var isCancelled = false
 
     init(_ stream: AsyncThrowingStream<ByteBuffer, any Error>) {
-        self.stream = stream
         iterator = stream.makeAsyncIterator()
     }
 

@@ -12,6 +12,7 @@ extension Library {
     /// `every("2s", fn, { name, overlap, at_once })`, `cron("0 3 * * *", fn, { tz, name, overlap, missed })`,
     /// `after("10s", fn, { name })`, `on_stop(fn)`, `sleep("1s")`.
     ///
+    /// `cron_next("0 3 * * *" [, tz [, after]])` is when an expression comes next, in seconds since 1970, or nil.
     /// A run is told `{ name, scheduled, late }`: seconds since 1970, and by how many seconds it began after its time.
     static func installSchedules(in state: LuaState, for script: ScriptInstance) throws {
         let handle = LuaObjectType<Handle>(name: "schedule")
@@ -42,6 +43,16 @@ extension Library {
             var zone = script.context.zone
             if let name = try table.text("tz") { zone = try timeZone(name) }
             return try add(call, try Trigger(cron: try call.string(1), zone: zone), try options(table))
+        }
+        try state.register("cron_next") { call in
+            let zone = try call.optionalString(2).map { try timeZone($0) } ?? script.context.zone
+            let after = try call.optionalNumber(3).map { Date(timeIntervalSince1970: $0) } ?? script.context.clock.wall
+            if let next = try Cron(try call.string(1), zone: zone).next(after: after) {
+                call.push(next.timeIntervalSince1970)
+            } else {
+                call.pushNil()
+            }
+            return 1
         }
         try state.register("after") { call in
             let table = try call.options(3, ["name"])

@@ -104,7 +104,7 @@ extension Library {
 
     private static func list(_ call: LuaCall, _ script: ScriptInstance) throws -> [StoredValue] {
         let prefix = try call.optionalString(1) ?? ""
-        let values = try script.context.store.list(prefix: prefix, script: script.name)
+        let values = try script.context.store.list(prefix: prefix, script: script.name, limit: 1_000_000)
         return script.transaction?.applied(to: values, prefix: prefix) ?? values
     }
 }
