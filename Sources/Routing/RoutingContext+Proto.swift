@@ -4,8 +4,9 @@ package import ProxyModel
 package import XrayProtos
 
 extension RoutingContext {
-    /// What an API client asks about. Addresses that are not of 4 or 16 bytes, networks and ports out of range are taken as
-    /// unknown; the names of attributes are put in lower case; output fields are not looked at.
+    /// What an API client asks about. Addresses that are not of 4 or 16 bytes are left out, networks of other numbers are
+    /// taken as unknown, and of ports the low 16 bits count; the names of attributes are put in lower case; output fields
+    /// are not looked at.
     package init(_ wire: Xray_App_Router_Command_RoutingContext) {
         self.init()
         inboundTag = wire.inboundTag
@@ -13,14 +14,14 @@ extension RoutingContext {
         sourceIPs = wire.sourceIps.compactMap { IPAddress(bytes: $0) }
         targetIPs = wire.targetIps.compactMap { IPAddress(bytes: $0) }
         localIPs = wire.localIps.compactMap { IPAddress(bytes: $0) }
-        sourcePort = UInt16(exactly: wire.sourcePort) ?? 0
-        targetPort = UInt16(exactly: wire.targetPort) ?? 0
-        localPort = UInt16(exactly: wire.localPort) ?? 0
+        sourcePort = UInt16(truncatingIfNeeded: wire.sourcePort)
+        targetPort = UInt16(truncatingIfNeeded: wire.targetPort)
+        localPort = UInt16(truncatingIfNeeded: wire.localPort)
         targetDomain = wire.targetDomain
         sniffedProtocol = wire.protocol
         user = wire.user
         attributes = Dictionary(wire.attributes.map { ($0.lowercased(), $1) }, uniquingKeysWith: { first, _ in first })
-        vlessRoute = UInt16(exactly: wire.vlessRoute) ?? 0
+        vlessRoute = UInt16(truncatingIfNeeded: wire.vlessRoute)
     }
 }
 

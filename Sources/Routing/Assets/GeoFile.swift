@@ -34,9 +34,11 @@ struct GeoFile {
             guard length <= size - start else { throw Failure.malformed }
             head = head.prefix(Int(clamping: length))
             if head.popFirst() == 0x0a, Self.takeVarint(&head) == UInt64(code.count), head.prefix(code.count) == code {
+                let count = Int(clamping: length)
                 try handle.seek(toOffset: start)
-                guard let bytes = try handle.read(upToCount: Int(clamping: length)), bytes.count == Int(clamping: length)
-                else { throw Failure.malformed }
+                guard let bytes = try handle.read(upToCount: count), bytes.count == count else {
+                    throw Failure.malformed
+                }
                 return bytes
             }
             offset = start + length

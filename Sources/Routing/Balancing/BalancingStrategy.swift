@@ -28,7 +28,8 @@ enum BalancingStrategy: Sendable {
             throw RoutingError(.invalidBalancer, "app/router: strategy_settings of balancer \(wire.tag) is missing")
         }
         do {
-            guard try wire.strategySettings.typed(as: Xray_App_Router_StrategyLeastLoadConfig.self) == nil else { return }
+            let settings = try wire.strategySettings.typed(as: Xray_App_Router_StrategyLeastLoadConfig.self)
+            guard settings == nil else { return }
         } catch .notFound {
             throw RoutingError(.invalidBalancer, "proto: not found")
         } catch {
