@@ -58,7 +58,7 @@ let package = Package(
             exclude: ["DIFFERENCES.md"]),
         swiftTarget(
             "ProxyProtocols",
-            ["ProxyCore", "Routing", "Telemetry", "ProxyModel", "XrayProtos", crypto, protobuf, nioCore, nioPosix]),
+            ["ControlAPI", "ProxyCore", "ProxyModel", "XrayProtos", crypto, protobuf, nioCore]),
         swiftTarget(
             "ProxyCore",
             ["ControlAPI", "ProxyModel", "Routing", "Telemetry", "XrayProtos", protobuf, nioCore, nioPosix]),
@@ -73,6 +73,7 @@ let package = Package(
         .target(name: "CLua", linkerSettings: [.linkedLibrary("lua5.4")]),
         .target(name: "CNGHTTP2", linkerSettings: [.linkedLibrary("nghttp2"), .linkedLibrary("z")]),
 
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         swiftTests(
             "AutomationTests",
             ["Automation", "LuaRuntime", "ControlAPI", "ProxyModel", "XrayProtos", protobuf, nioCore]),

@@ -7,6 +7,7 @@ func session(
     to host: String = "a.example", port: UInt16 = 80, network: Network = .tcp, fromRemoteUser: Bool = false
 ) -> Session {
     Session(
-        logID: 1, inboundTag: "in", fromRemoteUser: fromRemoteUser, source: connection.source, local: connection.local,
+        logID: 1, inboundTag: "in", inboundProtocol: "test", fromRemoteUser: fromRemoteUser, source: connection.source,
+        local: connection.local,
         user: nil, level: 0, target: Destination(network: network, address: Address(host), port: port))
 }

@@ -44,7 +44,7 @@ package final class ByteServer: @unchecked Sendable {  // the descriptor is set 
             var left = down
             let chunk = [UInt8](repeating: 0x64, count: 65_536)
             while left > 0 {
-                let count = send(connection, chunk, min(left, chunk.count), Int32(MSG_NOSIGNAL.rawValue))
+                let count = send(connection, chunk, min(left, chunk.count), Int32(MSG_NOSIGNAL))
                 guard count > 0 else { return }
                 left -= count
             }

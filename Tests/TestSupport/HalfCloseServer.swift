@@ -35,6 +35,6 @@ package final class HalfCloseServer: Sendable {
         var all: [UInt8] = []
         var part = [UInt8](repeating: 0, count: 65_536)
         while case let count = recv(connection, &part, part.count, 0), count > 0 { all += part[..<count] }
-        _ = send(connection, all, all.count, Int32(MSG_NOSIGNAL.rawValue))
+        _ = send(connection, all, all.count, Int32(MSG_NOSIGNAL))
     }
 }

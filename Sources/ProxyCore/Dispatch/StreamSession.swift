@@ -173,9 +173,9 @@ final class StreamSession: StreamEndOwner, Expiring, @unchecked Sendable {  // c
 
     private func session(target: Destination, user: ProxyUser?) -> Session {
         Session(
-            logID: logID, inboundTag: inbound.tag, fromRemoteUser: inbound.proto.servesRemoteUsers,
-            source: accepted.source, local: accepted.local, user: user, level: user?.level ?? inbound.proto.userLevel,
-            target: target)
+            logID: logID, inboundTag: inbound.tag, inboundProtocol: inbound.proto.name,
+            fromRemoteUser: inbound.proto.servesRemoteUsers, source: accepted.source, local: accepted.local, user: user,
+            level: user?.level ?? inbound.proto.userLevel, target: target)
     }
 
     // MARK: Streams
@@ -316,7 +316,8 @@ final class StreamSession: StreamEndOwner, Expiring, @unchecked Sendable {  // c
 
     private func relayPackets(_ request: PacketRequest, _ buffer: inout ByteBuffer) {
         phase = .packets
-        let session = session(target: request.target, user: request.user)
+        var session = session(target: request.target, user: request.user)
+        session.vlessRoute = request.vlessRoute
         let relay = StreamPacketRelay(services: services, loop: loop, end: end, session: session, request: request)
         packetRelay = relay
         relay.received(&buffer)

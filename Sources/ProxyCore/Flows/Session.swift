@@ -6,6 +6,8 @@ package struct Session: Sendable {
     /// The number in the log lines of this session.
     package var logID: UInt32
     package var inboundTag: String
+    /// The name of what the inbound speaks (`vless`).
+    package var inboundProtocol: String
     /// The inbound's protocol serves remote users; see ``InboundProtocol/servesRemoteUsers``.
     package var fromRemoteUser: Bool
     package var source: Endpoint
@@ -17,17 +19,24 @@ package struct Session: Sendable {
     package var vlessRoute: UInt16 = 0
 
     package init(
-        logID: UInt32, inboundTag: String, fromRemoteUser: Bool, source: Endpoint, local: Endpoint,
-        user: ProxyUser?, level: UInt32, target: Destination
+        logID: UInt32, inboundTag: String, inboundProtocol: String, fromRemoteUser: Bool, source: Endpoint,
+        local: Endpoint, user: ProxyUser?, level: UInt32, target: Destination
     ) {
         self.logID = logID
         self.inboundTag = inboundTag
+        self.inboundProtocol = inboundProtocol
         self.fromRemoteUser = fromRemoteUser
         self.source = source
         self.local = local
         self.user = user
         self.level = level
         self.target = target
+    }
+
+    /// The source as the access log writes it: with its network in front where it came by SOCKS or as a datagram.
+    var accessLogSource: String {
+        if target.network == .udp { return "udp:\(source)" }
+        return inboundProtocol == "socks" ? "tcp:\(source)" : source.description
     }
 
     package var routingContext: RoutingContext {
