@@ -2,8 +2,8 @@
 // Clients of an echo server, all in one thread.
 //
 //   clients rate PORT CONCURRENT SECONDS
-//       Opens connections over and over, CONCURRENT at a time; each sends one byte, waits for it to come back and closes.
-//       Prints "COMPLETED FAILED SECONDS".
+//       Opens connections over and over, CONCURRENT at a time; each sends one byte, waits for it to come back and
+//       closes. Prints "COMPLETED FAILED SECONDS".
 //   clients hold PORT COUNT
 //       Opens COUNT connections, echoes one byte on each, prints "held" and keeps them. Then, for each line "BYTES" of
 //       standard input, echoes that many bytes on every connection and prints "moved". Ends at the end of input.

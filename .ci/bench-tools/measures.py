@@ -151,25 +151,38 @@ def measure_throughput(bench: Bench) -> Iterator[Row]:
 CONCURRENT = 100
 
 
-def connections_per_second(folder: pathlib.Path, name: str, port: int, seconds: int) -> float:
+@dataclasses.dataclass
+class Churn:
+    completed: int
+    per_second: float
+
+
+def churn(folder: pathlib.Path, name: str, port: int, seconds: int) -> Churn:
     said = output(folder / "clients", "rate", port, CONCURRENT, seconds, timeout=seconds + 30)
     completed, failed, elapsed = said.split()
     if int(failed) or not int(completed):
         raise BenchError(f"{name}: {completed} connections completed, {failed} failed")
-    return int(completed) / float(elapsed)
+    return Churn(int(completed), int(completed) / float(elapsed))
 
 
 def measure_connections(bench: Bench) -> Iterator[Row]:
     with echo_server(bench.folder) as target, bench.peers.both(target) as servers:
-        ports = {server.name: server.tunnel for server in servers} | {NO_PROXY: target}
-        measures = {
-            name: lambda name=name, port=port: connections_per_second(bench.folder, name, port, bench.seconds)
-            for name, port in ports.items()
-        }
-        for name, port in ports.items():
-            connections_per_second(bench.folder, name, port, 1)
+        costs: dict[str, list[float]] = {server.name: [] for server in servers}
+
+        def through(server: Server) -> float:
+            before = cpu_seconds(server.pid)
+            done = churn(bench.folder, server.name, server.tunnel, bench.seconds)
+            costs[server.name].append((cpu_seconds(server.pid) - before) * 1e6 / done.completed)
+            return done.per_second
+
+        for server in servers:
+            churn(bench.folder, server.name, server.tunnel, 1)
+        measures = {server.name: lambda server=server: through(server) for server in servers}
+        measures[NO_PROXY] = lambda: churn(bench.folder, NO_PROXY, target, bench.seconds).per_second
         what = f"new connections, {CONCURRENT} at a time"
         yield Row(what, "conn/s", bench.alternate(what, measures, "conn/s"), at_least(1.0))
+        medians = {name: statistics.median(each) for name, each in costs.items()}
+        yield Row("CPU of the server, new connections", "us/conn", medians)
 
 
 # Memory
@@ -217,9 +230,12 @@ def memory(bench: Bench, name: str, target: int) -> Memory:
 def measure_memory(bench: Bench) -> Iterator[Row]:
     with echo_server(bench.folder) as target:
         results = {name: memory(bench, name, target) for name in bench.peers.names}
-    yield Row(f"memory, each of {HELD:,} idle connections", "KB", {n: m.idle for n, m in results.items()}, at_most(12.0))
-    yield Row("the same, idle again after 1 MB each way", "KB", {n: m.used for n, m in results.items()})
-    yield Row("memory of the server at the start", "MB", {n: m.start / 1024 for n, m in results.items()})
+    idle = {name: each.idle for name, each in results.items()}
+    used = {name: each.used for name, each in results.items()}
+    start = {name: each.start / 1024 for name, each in results.items()}
+    yield Row(f"memory, each of {HELD:,} idle connections", "KB", idle, at_most(12.0))
+    yield Row("the same, idle again after 1 MB each way", "KB", used)
+    yield Row("memory of the server at the start", "MB", start)
 
 
 MEASURES: dict[str, Callable[[Bench], Iterator[Row]]] = {
