@@ -64,7 +64,7 @@ final class VirtualClock: AutomationClock {
             await sleeperExists()
             let due = state.withLock { state -> [CheckedContinuation<Void, any Error>] in
                 guard let first = state.sleepers.values.map(\.deadline).min(), first <= target else {
-                    state.uptime = target
+                    state.uptime = max(state.uptime, target)
                     return []
                 }
                 state.uptime = max(state.uptime, first)

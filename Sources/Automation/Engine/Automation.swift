@@ -216,6 +216,15 @@ package actor Automation {
             return false
         }
         replace(name, with: instance)
+        let _: Void? = await wait(for: name) { [context] once in
+            context.pool.submit(
+                lane,
+                ScriptPool.Job(
+                    run: {
+                        instance.activate()
+                        once.resume(())
+                    }, dropped: { once.resume(nil) }))
+        }
         return true
     }
 
@@ -231,7 +240,6 @@ package actor Automation {
         if let old {
             Task { await retire(old, reason: "reload", grace: Self.reloadGrace) }
         }
-        context.pool.submit(instance.lane) { instance.activate() }
     }
 
     private func failed(_ name: String, _ error: AutomationError) -> Bool {
