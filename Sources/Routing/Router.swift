@@ -28,8 +28,8 @@ package final class Router: Sendable {
     /// The decision with what is known so far. Costs some tens of nanoseconds per rule and never blocks.
     package func pick(_ context: RoutingContext) -> RoutePick {
         let table = table.withLock { $0 }
-        let domain = MatchSubject.lowercased(context.targetDomain)
-        let resolves = !domain.isEmpty && table.strategy != .asIs
+        let domain = context.targetDomain.isEmpty ? nil : DomainName(context.targetDomain)
+        let resolves = domain != nil && table.strategy != .asIs
         let onDemand = resolves && table.strategy == .ipOnDemand
         var outcome = table.firstRule(
             for: context, MatchSubject(domain: domain, addresses: onDemand ? nil : context.targetIPs))
@@ -47,7 +47,7 @@ package final class Router: Sendable {
     /// the context has count instead.
     package func pick(_ context: RoutingContext, resolved: [IPAddress]) -> RoutePick {
         let table = table.withLock { $0 }
-        let domain = MatchSubject.lowercased(context.targetDomain)
+        let domain = context.targetDomain.isEmpty ? nil : DomainName(context.targetDomain)
         if table.strategy != .ipOnDemand {
             let subject = MatchSubject(domain: domain, addresses: context.targetIPs)
             if case .rule(let rule) = table.firstRule(for: context, subject) { return rule.pick() }

@@ -63,15 +63,15 @@ struct RoutingTable: Sendable {
     }
 
     func firstRule(for context: RoutingContext, _ subject: borrowing MatchSubject) -> Outcome {
-        search: for rule in rules {
-            for condition in rule.conditions {
+        search: for index in rules.indices {
+            for condition in rules[index].conditions {
                 switch condition.test(context, subject) {
                 case .holds: continue
                 case .fails: continue search
                 case .needsAddresses: return .needsAddresses
                 }
             }
-            return .rule(rule)
+            return .rule(rules[index])
         }
         return .none
     }

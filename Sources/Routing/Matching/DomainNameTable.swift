@@ -2,8 +2,7 @@
 
 /// Names that a domain must equal, and names that it may also end in at a label's boundary.
 ///
-/// A look-up is one pass from the domain's end to its head, which keeps the hash of the suffix seen so far and probes the
-/// table at each dot: its cost depends on the domain's length only. Names lie in one array of bytes.
+/// A look-up is one probe for each label of the domain, however many names there are. Names lie in one array of bytes.
 struct DomainNameTable: Sendable {
     struct Kind: OptionSet, Sendable {
         let rawValue: UInt8
@@ -27,7 +26,7 @@ struct DomainNameTable: Sendable {
 
     mutating func insert(_ name: [UInt8], _ kind: Kind) {
         guard entries.count < 1 << 28, bytes.count + name.count < 1 << 31 else { return }
-        let hash = Self.finish(name.reversed().reduce(Self.seed, Self.mix))
+        let hash = DomainName.hash(name)
         if let index = find(hash, name[...]) {
             entries[index].kind.formUnion(kind)
             return
@@ -42,20 +41,12 @@ struct DomainNameTable: Sendable {
         }
     }
 
-    func matches(_ domain: [UInt8]) -> Bool {
-        var hash = Self.seed
-        var index = domain.count
-        while index > 0 {
-            index -= 1
-            let byte = domain[index]
-            if byte == UInt8(ascii: "."), let found = find(Self.finish(hash), domain[(index + 1)...]),
-                entries[found].kind.contains(.suffix)
-            {
-                return true
-            }
-            hash = Self.mix(hash, byte)
+    func matches(_ domain: DomainName) -> Bool {
+        for suffix in domain.suffixes {
+            guard let found = find(suffix.hash, domain.bytes[suffix.start...]) else { continue }
+            if suffix.start == 0 || entries[found].kind.contains(.suffix) { return true }
         }
-        return find(Self.finish(hash), domain[...]) != nil
+        return false
     }
 
     private func find(_ hash: UInt64, _ name: ArraySlice<UInt8>) -> Int? {
@@ -78,16 +69,5 @@ struct DomainNameTable: Sendable {
         var slot = Int(truncatingIfNeeded: entries[index].hash) & mask
         while slots[slot] != 0 { slot = (slot + 1) & mask }
         slots[slot] = UInt32(index + 1)
-    }
-
-    /// FNV-1a. Names are the operator's choice and not the peer's, so the hash needs no secret.
-    private static let seed: UInt64 = 0xcbf2_9ce4_8422_2325
-
-    private static func mix(_ hash: UInt64, _ byte: UInt8) -> UInt64 {
-        (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3
-    }
-
-    private static func finish(_ hash: UInt64) -> UInt64 {
-        (hash ^ hash >> 32) &* 0x9e37_79b9_7f4a_7c15 >> 7
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import XrayProtos
 
-/// Domain patterns of all kinds. Names cost one hashed pass over the domain and keywords one more, however many there are;
+/// Domain patterns of all kinds. Names cost one hashed probe per label and keywords one pass over the domain, however many there are;
 /// each regular expression costs one pass of its own, linear in the domain's length.
 final class DomainSet: Sendable {
     private let names: DomainNameTable
@@ -16,7 +16,7 @@ final class DomainSet: Sendable {
         var keywords: [[UInt8]] = []
         var patterns: [Regexp] = []
         for domain in domains {
-            let value = MatchSubject.lowercased(domain.value)
+            let value = DomainName.lowercased(domain.value)
             switch domain.type {
             case .full: names.insert(value, .full)
             case .domain: names.insert(value, [.full, .suffix])
@@ -38,10 +38,10 @@ final class DomainSet: Sendable {
         self.patterns = patterns
     }
 
-    /// - Parameter domain: in lower case.
-    func matches(_ domain: [UInt8]) -> Bool {
+    func matches(_ domain: DomainName) -> Bool {
         if !names.isEmpty, names.matches(domain) { return true }
-        if let keywords, keywords.matches(domain) { return true }
-        return patterns.contains { $0.matches(domain) }
+        if let keywords, keywords.matches(domain.bytes) { return true }
+        for pattern in patterns where pattern.matches(domain.bytes) { return true }
+        return false
     }
 }

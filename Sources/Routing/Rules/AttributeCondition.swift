@@ -2,7 +2,7 @@
 import ProxyModel
 
 /// All of these attributes (HTTP headers, `:method`, `:path`) are there and match their patterns.
-struct AttributeCondition: RuleCondition {
+final class AttributeCondition: RuleCondition {
     private let patterns: [(key: String, pattern: Regexp)]
 
     /// Keys are compared in lower case.

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 import ProxyModel
 
-/// The target's domain is one of these. Each set costs one or two passes over the domain, whatever the set's size, and one
-/// for each of its regular expressions.
-struct DomainCondition: RuleCondition {
+/// The target's domain is one of these. Each set costs a probe per label and a pass over the domain, whatever the set's
+/// size, and one pass more for each of its regular expressions.
+final class DomainCondition: RuleCondition {
     /// The patterns of the rule itself, and the lists from files, which rules share.
     let sets: [DomainSet]
 
+    init(sets: [DomainSet]) {
+        self.sets = sets
+    }
+
     func test(_ context: RoutingContext, _ subject: borrowing MatchSubject) -> Verdict {
-        guard !subject.domain.isEmpty else { return .fails }
-        for set in sets where set.matches(subject.domain) { return .holds }
+        guard let domain = subject.domain else { return .fails }
+        for set in sets where set.matches(domain) { return .holds }
         return .fails
     }
 }

@@ -6,7 +6,7 @@ import ProxyModel
 /// The entries form up to four groups, by where they come from (written out, or a file of geographic data) and by whether
 /// they are negated. An address satisfies the condition when any group accepts it: a plain group what it contains, a negated
 /// one what it does not contain, but only in a family of which it has entries.
-struct IPCondition: RuleCondition {
+final class IPCondition: RuleCondition {
     enum Field: Sendable {
         case target, source, local
     }
@@ -22,8 +22,13 @@ struct IPCondition: RuleCondition {
         }
     }
 
-    let field: Field
-    let groups: [Group]
+    private let field: Field
+    private let groups: [Group]
+
+    init(field: Field, groups: [Group]) {
+        self.field = field
+        self.groups = groups
+    }
 
     func test(_ context: RoutingContext, _ subject: borrowing MatchSubject) -> Verdict {
         let addresses: [IPAddress]
@@ -36,6 +41,9 @@ struct IPCondition: RuleCondition {
             guard let targets = subject.addresses else { return .needsAddresses }
             addresses = targets
         }
-        return Verdict(addresses.contains { ip in groups.contains { $0.accepts(ip) } })
+        for ip in addresses {
+            for group in groups where group.accepts(ip) { return .holds }
+        }
+        return .fails
     }
 }

@@ -2,11 +2,11 @@
 import ProxyModel
 
 /// The connection came in through one of these inbounds.
-struct InboundTagCondition: RuleCondition {
-    private let tags: Set<String>
+final class InboundTagCondition: RuleCondition {
+    private let tags: NameSet
 
     init(_ tags: [String]) {
-        self.tags = Set(tags.filter { !$0.isEmpty })
+        self.tags = NameSet(tags.lazy.filter { !$0.isEmpty })
     }
 
     func test(_ context: RoutingContext, _ subject: borrowing MatchSubject) -> Verdict {

@@ -2,7 +2,7 @@
 import ProxyModel
 
 /// This process runs on one of the systems, which have the names that Go gives them, without regard to case.
-struct LocalOSCondition: RuleCondition {
+final class LocalOSCondition: RuleCondition {
     private let verdict: Verdict
 
     init(_ names: [String]) {

@@ -3,7 +3,7 @@ import ProxyModel
 import XrayProtos
 
 /// A port of the connection, or the number in its VLESS route, lies in one of the ranges. An unknown port is 0.
-struct PortCondition: RuleCondition {
+final class PortCondition: RuleCondition {
     enum Field: Sendable {
         case target, source, local, vlessRoute
     }

@@ -2,7 +2,7 @@
 import ProxyModel
 
 /// The name of the sniffed protocol begins with one of these: `http` stands for `http1` and `http2`.
-struct ProtocolCondition: RuleCondition {
+final class ProtocolCondition: RuleCondition {
     private let prefixes: [String]
 
     init(_ prefixes: [String]) {

@@ -13,26 +13,15 @@ enum Verdict: Sendable {
     }
 }
 
-/// One condition of a rule. Called on event loops: it neither blocks nor waits.
-protocol RuleCondition: Sendable {
+/// One condition of a rule; a class, so that walking through rules copies nothing but references. Called on event loops: it neither blocks nor waits.
+protocol RuleCondition: AnyObject, Sendable {
     func test(_ context: RoutingContext, _ subject: borrowing MatchSubject) -> Verdict
 }
 
 /// What is worked out once per decision, for all rules.
 struct MatchSubject: ~Copyable {
-    /// The target's domain in lower case, as UTF-8; empty when there is none.
-    let domain: [UInt8]
+    /// The target's domain; nil when there is none.
+    let domain: DomainName?
     /// The target's addresses; nil while they would have to be looked up.
     let addresses: [IPAddress]?
-
-    static func lowercased(_ text: String) -> [UInt8] {
-        var bytes = Array(text.utf8)
-        var isASCII = true
-        for index in bytes.indices {
-            let byte = bytes[index]
-            if byte &- 0x41 < 26 { bytes[index] = byte | 0x20 }
-            isASCII = isASCII && byte < 0x80
-        }
-        return isASCII ? bytes : Array(text.lowercased().utf8)
-    }
 }

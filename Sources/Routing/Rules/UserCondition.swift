@@ -3,8 +3,8 @@ import ProxyModel
 
 /// The user's e-mail is one of these, or matches one of the patterns (`regexp:…`). Exact names are looked up by hash;
 /// patterns cost one pass over the e-mail each.
-struct UserCondition: RuleCondition {
-    private let names: Set<String>
+final class UserCondition: RuleCondition {
+    private let names: NameSet
     private let patterns: [Regexp]
 
     /// A pattern that does not parse is left out, as the original does: a user list goes on to work for everybody else.
@@ -19,12 +19,14 @@ struct UserCondition: RuleCondition {
                 names.insert(user)
             }
         }
-        self.names = names
+        self.names = NameSet(names)
         self.patterns = patterns
     }
 
     func test(_ context: RoutingContext, _ subject: borrowing MatchSubject) -> Verdict {
         guard !context.user.isEmpty else { return .fails }
-        return Verdict(names.contains(context.user) || patterns.contains { $0.matches(context.user) })
+        if names.contains(context.user) { return .holds }
+        for pattern in patterns where pattern.matches(context.user) { return .holds }
+        return .fails
     }
 }
