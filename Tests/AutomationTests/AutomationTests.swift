@@ -13,18 +13,19 @@ struct AutomationTests {
             """
             every("2s", function(run) log.info(run.name, time.now() - 1767225600) end, { name = "pulse" })
             cron("*/5 * * * * *", function() log.info("five") end)
+            cron("@every 1h", function() end)
             after("3s", function() log.info("once") end)
             """)
         let automation = try await bench.start(script)
         await bench.pass(.seconds(6), automation)
         #expect(
             bench.core.log == [
-                "[Info] script/tick: loaded, 3 schedules", "[Info] script/tick: pulse 2.0", "[Info] script/tick: once",
+                "[Info] script/tick: loaded, 4 schedules", "[Info] script/tick: pulse 2.0", "[Info] script/tick: once",
                 "[Info] script/tick: pulse 4.0", "[Info] script/tick: five", "[Info] script/tick: pulse 6.0",
             ])
         let status = try #require(await automation.status(of: "tick"))
         #expect(status.phase == .running)
-        #expect(status.schedules.map(\.runs) == [3, 1])
+        #expect(status.schedules.map(\.runs) == [3, 1, 0])
         #expect(status.schedules.first?.next == bench.clock.wall + 2)
         #expect(status.memory > 0)
         let history = try automation.history(script: "tick")
@@ -320,6 +321,42 @@ struct AutomationTests {
         await bench.pass(.seconds(1), second)
         #expect(bench.core.log.contains("[Info] script/job: ran"))
         await second.stop()
+    }
+
+    @Test func aTopLevelThatDoesNotEndIsGivenUp() async throws {
+        let bench = try ScriptBench()
+        let gate = DispatchSemaphore(value: 0)
+        bench.core.state.withLock { $0.onSysStats = { gate.wait() } }
+        var stuck = try bench.write("stuck", "stats.GetSysStats{}")
+        stuck.limits.burst = .seconds(1)
+        let settings = stuck
+        async let started = bench.start(settings) { $0.threads = 1 }
+        let ticking = Task {
+            while !Task.isCancelled {
+                await bench.clock.jump(by: .seconds(1))
+                await Task.yield()
+            }
+        }
+        let automation = try await started
+        ticking.cancel()
+        await ticking.value
+        #expect(await automation.status(of: "stuck")?.phase == .wedged)
+        #expect(bench.core.log.contains("[Error] script/stuck: not loaded: given up: a burst did not end"))
+        gate.signal()
+        await automation.stop()
+    }
+
+    @Test func aScriptSwitchedOnThatDoesNotLoadIsTriedAgain() async throws {
+        let bench = try ScriptBench()
+        var script = try bench.write("job", "error('no')")
+        script.isEnabled = false
+        let automation = try await bench.start(script)
+        try await automation.setEnabled(true, script: "job")
+        #expect(await automation.status(of: "job")?.phase == .failed)
+        try bench.write("job", "log.info('yes')")
+        await bench.pass(.seconds(2), automation)
+        #expect(await automation.status(of: "job")?.phase == .running)
+        await automation.stop()
     }
 
     @Test func twoScriptsCannotShareAName() async throws {

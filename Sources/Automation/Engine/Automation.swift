@@ -147,7 +147,9 @@ package actor Automation {
         guard let slot = slots[name] else { throw AutomationError(.settings, "there is no script \"\(name)\"") }
         try context.store.setEnabled(isEnabled, script: name)
         if isEnabled {
-            if slot.phase == .disabled { await load(name) }
+            guard slot.phase == .disabled else { return }
+            slots[name]?.phase = .loading
+            await load(name)
         } else {
             let instance = slot.instance
             slots[name]?.phase = .disabled
@@ -196,22 +198,20 @@ package actor Automation {
         if slot.lane.isDead { slots[name]?.lane = Self.lane(slot.script, settings) }
         guard let lane = slots[name]?.lane else { return false }
         let instance = ScriptInstance(script: slot.script, context: context, lane: lane)
-        let error: AutomationError?
+        let lost = AutomationError(.script, "given up: a burst did not end")
         do {
             let source = try ScriptSource.read(slot.script.path)
-            error =
-                await wait(for: name) { [context] once in
-                    let lost = AutomationError(.script, "given up: its top level did not end")
-                    context.pool.submit(
-                        lane,
-                        ScriptPool.Job(
-                            run: { instance.load(source) { once.resume($0) } }, dropped: { once.resume(lost) }))
-                } ?? nil
+            let error: AutomationError?? = await wait(for: name) { [context] once in
+                context.pool.submit(
+                    lane,
+                    ScriptPool.Job(
+                        run: { instance.load(source) { once.resume(.some($0)) } }, dropped: { once.resume(nil) }))
+            }
+            if let error = error ?? lost { return failed(name, error) }
         } catch {
             return failed(name, error)
         }
-        if let error { return failed(name, error) }
-        guard !isStopping, slots[name]?.phase != .disabled || slot.phase == .disabled else {
+        guard !isStopping, slots[name]?.phase != .disabled else {
             await retire(instance, reason: "stop", grace: .zero)
             return false
         }
