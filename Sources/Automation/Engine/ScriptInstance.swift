@@ -16,7 +16,7 @@ final class ScriptInstance: @unchecked Sendable {
         var started: Date
     }
 
-    private struct Shared {
+    struct Shared {
         var schedules: [ScriptSchedule] = []
         var memory = 0
         var currentRun: CurrentRun?
@@ -35,14 +35,14 @@ final class ScriptInstance: @unchecked Sendable {
     let lane: ScriptPool.Lane
     /// Stops whatever runs in the state.
     let killFlag = LuaStopFlag()
-    private let shared = Mutex(Shared())
+    let shared = Mutex(Shared())
 
     // On the lane only.
     private(set) var state: LuaState?
     private(set) var phase = Phase.loading
-    private var runs: Set<ScriptRun> = []
+    var runs: Set<ScriptRun> = []
     private var stopHooks: [LuaFunctionRef] = []
-    private var onLoaded: (@Sendable (AutomationError?) -> Void)?
+    var onLoaded: (@Sendable (AutomationError?) -> Void)?
     private var onIdle: [@Sendable () -> Void] = []
     /// What `store.transaction` has gathered.
     var transaction: StoreTransaction?
@@ -84,7 +84,7 @@ final class ScriptInstance: @unchecked Sendable {
         }
     }
 
-    private func loaded(_ error: AutomationError?) {
+    func loaded(_ error: AutomationError?) {
         guard let done = onLoaded else { return }
         onLoaded = nil
         if error != nil { close() }
@@ -131,7 +131,7 @@ final class ScriptInstance: @unchecked Sendable {
         loaded(AutomationError(.closed, "\(name): stopped while it was loading"))
     }
 
-    private var isAbandoned: Bool { shared.withLock { $0.isAbandoned } }
+    var isAbandoned: Bool { shared.withLock { $0.isAbandoned } }
 
     /// Takes the schedules out when the lane is dead and nothing of the rest can be touched any more.
     func abandon() {
@@ -139,7 +139,7 @@ final class ScriptInstance: @unchecked Sendable {
         for schedule in schedules { unschedule(schedule) }
     }
 
-    private func noticeIdle() {
+    func noticeIdle() {
         guard runs.isEmpty else { return }
         let waiting = onIdle
         onIdle = []
@@ -184,222 +184,5 @@ final class ScriptInstance: @unchecked Sendable {
         } catch {
             log(.warning, "\(schedule.name): \(error)")
         }
-    }
-
-    // MARK: - Runs
-
-    /// Called on the timer's task.
-    private func due(_ schedule: ScriptSchedule, _ firing: Firing) {
-        switch schedule.due(firing) {
-        case .start:
-            start(schedule, firing)
-        case .wait:
-            break
-        case .stopBusyAndWait:
-            context.pool.submit(lane) { [self] in
-                for run in runs {
-                    if case .schedule(let other) = run.role, other === schedule { stop(run, "replaced by a newer run") }
-                }
-            }
-        case .skip(let reason):
-            guard let reason else { return }
-            let now = context.clock.wall
-            context.store.record(
-                RunRecord(
-                    script: name, schedule: schedule.name, scheduled: firing.scheduled, started: now, ended: now,
-                    outcome: .skipped, error: reason))
-            log(.warning, "\(schedule.name) skipped: \(reason)")
-        }
-    }
-
-    private func start(_ schedule: ScriptSchedule, _ firing: Firing) {
-        context.pool.submit(lane) { [self] in
-            guard phase == .active else { return }
-            // A schedule that has had its last time is not listed any more.
-            if case .after = schedule.trigger { shared.withLock { $0.schedules.removeAll { $0 === schedule } } }
-            begin(schedule.function, role: .schedule(schedule), scheduled: firing.scheduled)
-        }
-    }
-
-    /// Starts a run of the schedule now; `completion` is told the outcome, or nil when the run cannot start.
-    func runNow(_ schedule: ScriptSchedule, completion: @escaping @Sendable (RunRecord?) -> Void) {
-        guard phase == .active, schedule.beginNow() else { return completion(nil) }
-        begin(schedule.function, role: .schedule(schedule), scheduled: context.clock.wall, completion: completion)
-    }
-
-    private func begin(
-        _ function: LuaFunctionRef, role: ScriptRun.Role, scheduled: Date, arguments: [LuaValue]? = nil,
-        completion: (@Sendable (RunRecord?) -> Void)? = nil
-    ) {
-        guard let state else { return }
-        let now = context.clock.wall
-        do {
-            guard runs.count < Self.mostRuns else {
-                throw LuaError("a script may have \(Self.mostRuns) runs at a time")
-            }
-            let run = ScriptRun(
-                role: role, scheduled: scheduled, started: now, coroutine: try state.makeCoroutine(function))
-            if let completion { run.completions.append(completion) }
-            runs.insert(run)
-            let arguments = arguments ?? facts(of: run)
-            step(run) { () throws(LuaError) in try run.coroutine.resume(with: arguments) }
-        } catch {
-            let record = RunRecord(
-                script: name, schedule: "", scheduled: scheduled, started: now, ended: now, outcome: .failed,
-                error: describe(error).message)
-            log(.error, record.error)
-            completion?(record)
-            if case .main = role { loaded(AutomationError(.script, record.error)) }
-            if case .schedule(let schedule) = role { _ = schedule.ended(record) }
-        }
-    }
-
-    /// What a run is told about itself.
-    private func facts(of run: ScriptRun) -> [LuaValue] {
-        guard case .schedule(let schedule) = run.role else { return [] }
-        return [
-            [
-                "name": .string(schedule.name), "scheduled": .number(run.scheduled.timeIntervalSince1970),
-                "late": .number(max(0, run.started.timeIntervalSince(run.scheduled))),
-            ]
-        ]
-    }
-
-    private func step(_ run: ScriptRun, _ resume: () throws(LuaError) -> LuaCoroutine.Outcome) {
-        run.phase = .running
-        let current = CurrentRun(name: run.name, scheduled: run.scheduled, started: run.started)
-        shared.withLock { $0.currentRun = current }
-        let outcome: LuaCoroutine.Outcome
-        do {
-            outcome = try resume()
-        } catch {
-            transaction = nil
-            return fail(run, error)
-        }
-        transaction = nil
-        noteMemory()
-        switch outcome {
-        case .finished: end(run, .ok, "")
-        case .suspended(let wait as ScriptWait): suspend(run, wait)
-        case .suspended: end(run, .failed, "the script waits for nothing")
-        }
-    }
-
-    private func suspend(_ run: ScriptRun, _ wait: ScriptWait) {
-        switch wait {
-        case .sleep(let duration):
-            if case .main = run.role { loaded(nil) }
-            if phase == .stopping || phase == .closed {
-                return stop(run, run.stopReason ?? "the script is being stopped")
-            }
-            let id = try? context.scheduler.add(.after(duration)) { [self] _ in
-                context.pool.submit(lane) { [self] in wake(run, .success(.nothing)) }
-            }
-            run.phase = .sleeping(id)
-            if id == nil { stop(run, "the automation is being stopped") }
-        case .perform(let operation):
-            context.pool.wentAway()
-            run.phase = .performing(
-                Task.detached { [self] in
-                    let answer: Result<ScriptAnswer, any Error>
-                    do {
-                        answer = .success(try await operation())
-                    } catch {
-                        answer = .failure(error)
-                    }
-                    context.pool.submit(lane) { [self] in wake(run, answer) }
-                    context.pool.cameBack()
-                })
-        }
-    }
-
-    private func wake(_ run: ScriptRun, _ answer: Result<ScriptAnswer, any Error>) {
-        guard !run.hasEnded else { return }
-        step(run) { () throws(LuaError) in
-            switch answer {
-            case .success(let answer): try run.coroutine.resume(pushing: answer.push)
-            case .failure(let error): try run.coroutine.resume(throwing: error)
-            }
-        }
-    }
-
-    /// Ends a run where it waits.
-    private func stop(_ run: ScriptRun, _ reason: String) {
-        switch run.phase {
-        case .ended, .running: return
-        case .sleeping(let id): if let id { context.scheduler.remove(id) }
-        case .performing(let task): task.cancel()
-        }
-        run.coroutine.stopFlag.stop()
-        run.coroutine.close()
-        end(run, .killed, reason)
-    }
-
-    private func fail(_ run: ScriptRun, _ error: LuaError) {
-        let (message, isLimit) = describe(error)
-        let reason = error.kind == .killed ? run.stopReason ?? "the script was stopped" : message
-        end(run, isLimit || error.kind == .killed ? .killed : .failed, reason, traceback: error.traceback)
-    }
-
-    private func end(_ run: ScriptRun, _ outcome: RunRecord.Outcome, _ error: String, traceback: String = "") {
-        guard !run.hasEnded else { return }
-        run.phase = .ended
-        runs.remove(run)
-        noteMemory()
-        let record = RunRecord(
-            script: name, schedule: run.name, scheduled: run.scheduled, started: run.started,
-            ended: context.clock.wall, outcome: outcome, error: error)
-        let isLoading = onLoaded != nil
-        var failures = 1
-        var next: Firing?
-        if case .schedule(let schedule) = run.role {
-            (next, failures) = schedule.ended(record)
-            if let next { start(schedule, next) }
-        }
-        if !isLoading, !isAbandoned { context.store.record(record) }
-        if outcome != .ok, !isLoading, !isAbandoned { report(record, traceback: traceback, failures: failures) }
-        for completion in run.completions { completion(record) }
-        if case .main = run.role {
-            let trace = traceback.isEmpty ? "" : " (\(Self.oneLine(traceback)))"
-            loaded(outcome == .ok ? nil : AutomationError(.script, error + trace))
-        }
-        noticeIdle()
-    }
-
-    /// The same failure in a row is told the 1st, 2nd, 4th, 8th … time, so that a script that fails every second does not
-    /// fill the log.
-    private func report(_ record: RunRecord, traceback: String, failures: Int) {
-        guard failures & (failures - 1) == 0 else { return }
-        var text = "\(record.schedule) \(record.outcome.rawValue): \(record.error)"
-        if failures > 1 { text += " (\(failures) times in a row)" }
-        if !traceback.isEmpty { text += "; \(Self.oneLine(traceback))" }
-        let isOurs = record.outcome == .killed && phase != .active
-        log(isOurs ? .info : .error, text)
-    }
-
-    private func noteMemory() {
-        let memory = state?.usedMemory ?? 0
-        shared.withLock { shared in
-            shared.memory = memory
-            shared.currentRun = nil
-        }
-    }
-
-    /// The message with the limit named, and whether it was a limit that ended the run.
-    private func describe(_ error: any Error) -> (message: String, isLimit: Bool) {
-        guard let error = error as? LuaError else { return ("\(error)", false) }
-        let limit: String
-        switch error.kind {
-        case .memory: limit = "memory limit of \(ByteSize.text(Int64(script.limits.memory))) reached"
-        case .instructionLimit: limit = "limit of \(script.limits.instructions) instructions reached"
-        case .deadline: limit = "time limit of \(script.limits.burst.text) reached"
-        default: return (error.message, false)
-        }
-        guard let chunk = error.chunk, let line = error.line else { return (limit, true) }
-        return ("\(chunk):\(line): \(limit)", true)
-    }
-
-    private static func oneLine(_ traceback: String) -> String {
-        traceback.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }.joined(separator: " | ")
     }
 }

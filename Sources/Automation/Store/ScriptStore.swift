@@ -284,36 +284,3 @@ extension ScriptStore {
         }
     }
 }
-
-extension Date {
-    /// Milliseconds since 1970, saturating.
-    var milliseconds: Int64 {
-        let value = (timeIntervalSince1970 * 1000).rounded()
-        return value.isNaN ? 0 : Int64(max(-9e18, min(9e18, value)))
-    }
-
-    init(milliseconds: Int64) {
-        self.init(timeIntervalSince1970: Double(milliseconds) / 1000)
-    }
-}
-
-/// Records that wait for the writer.
-private struct RunJournal {
-    private var pending: [RunRecord] = []
-    var lost = 0
-
-    /// Whether the writer must be called: nothing was waiting.
-    mutating func append(_ run: RunRecord) -> Bool {
-        guard pending.count < 10_000 else {
-            lost += 1
-            return false
-        }
-        pending.append(run)
-        return pending.count == 1
-    }
-
-    mutating func takeAll() -> [RunRecord] {
-        defer { pending = [] }
-        return pending
-    }
-}
