@@ -8,6 +8,9 @@
 -- removed: also after a restart, and when somebody adds the user back. With a new period all usage begins at 0 and the
 -- removed users are added back as they were; the same happens at once when a plan is raised.
 --
+-- The core counts a user's traffic only where the configuration has `stats` and, in the policy of the user's level,
+-- `statsUserUplink` and `statsUserDownlink`.
+--
 -- Settings, all optional:
 --   plans         amounts by e-mail: { "alice@example.com": "50GB", "bob@example.com": "unlimited" }
 --   patterns      amounts by Lua pattern of the lower-case e-mail: { "@trial%.example$": "1GB" }; the longest pattern wins
