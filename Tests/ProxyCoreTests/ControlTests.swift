@@ -6,11 +6,11 @@ import TestSupport
 import Testing
 import XrayProtos
 
-struct ControlTests {
+@Suite(.serialized) struct ControlTests {
     @Test func removedUserCannotConnectAgainAndHerLiveFlowGoesOnUntilItIsClosed() async throws {
         let stage = try await CoreStage { _ in try! CoreStage.vless([(CoreStage.alice, "alice@example.com")]) }
         let live = try VLESSClient(proxy: stage.port, id: CoreStage.alice, target: stage.server.port)
-        try live.exchange(up: 8, down: 10)
+        try await offPool { try live.exchange(up: 8, down: 10) }
 
         var request = Xray_App_Proxyman_Command_AlterInboundRequest()
         request.tag = "in"
@@ -20,11 +20,11 @@ struct ControlTests {
         _ = try stage.core.alterInbound(request, by: .console)
 
         let late = try VLESSClient(proxy: stage.port, id: CoreStage.alice, target: stage.server.port, timeout: 3)
-        #expect(throws: (any Error).self) { try late.exchange(up: 8, down: 1) }
-        try live.exchange(up: 8, down: 10)
+        await #expect(throws: (any Error).self) { try await offPool { try late.exchange(up: 8, down: 1) } }
+        try await offPool { try live.exchange(up: 8, down: 10) }
         #expect(await stage.core.flows(FlowSelector(email: "ALICE@example.com")).count == 1)
         #expect(await stage.core.closeFlows(FlowSelector(email: "ALICE@example.com"), by: .console) == 1)
-        #expect(throws: (any Error).self) { try live.exchange(up: 8, down: 1) }
+        await #expect(throws: (any Error).self) { try await offPool { try live.exchange(up: 8, down: 1) } }
         #expect(throws: ControlError("proxy/vless: User alice@example.com not found.")) {
             try stage.core.alterInbound(request, by: .console)
         }
@@ -41,8 +41,10 @@ struct ControlTests {
         request.inbound = try CoreStage.inbound("second", port: free, CoreStage.tunnel(to: stage.server.port))
         _ = try await stage.core.addInbound(request, by: .console)
         let client = try TCPClient(port: free)
-        try client.send(CoreStage.request(up: 8, down: 4))
-        #expect(try client.receive(exactly: 4).count == 4)
+        try await offPool {
+            try client.send(CoreStage.request(up: 8, down: 4))
+            _ = try client.receive(exactly: 4)
+        }
         await stage.stop()
     }
 
@@ -52,15 +54,20 @@ struct ControlTests {
         remove.tag = "out"
         _ = try stage.core.removeOutbound(remove, by: .console)
         let dropped = try TCPClient(port: stage.port, timeout: 5)
-        try dropped.send(CoreStage.request(up: 8, down: 4))
-        #expect((try? dropped.receive())?.isEmpty ?? true)
+        let answer = try await offPool {
+            try dropped.send(CoreStage.request(up: 8, down: 4))
+            return try? dropped.receive()
+        }
+        #expect(answer?.isEmpty ?? true)
 
         var add = Xray_App_Proxyman_Command_AddOutboundRequest()
         add.outbound = try CoreStage.outbound("later", CoreStage.openFreedom)
         _ = try stage.core.addOutbound(add, by: .console)
         let served = try TCPClient(port: stage.port)
-        try served.send(CoreStage.request(up: 8, down: 4))
-        #expect(try served.receive(exactly: 4).count == 4)
+        try await offPool {
+            try served.send(CoreStage.request(up: 8, down: 4))
+            _ = try served.receive(exactly: 4)
+        }
         await stage.stop()
     }
 

@@ -4,6 +4,7 @@ import Foundation
 import NIOCore
 import NIOPosix
 import ProxyCore
+import ProxyModel
 import ProxyProtocols
 import Routing
 import SwiftProtobuf

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Foundation
+import Synchronization
 
 /// A blocking TCP socket on 127.0.0.1, with a time-out on everything.
 package final class TCPClient {
@@ -62,20 +63,25 @@ package final class TCPClient {
         (try? TCPClient(port: port, timeout: 1)) != nil
     }
 
-    /// A port that was free a moment ago.
+    /// The next port that is free, outside the range from which the kernel takes ports for outgoing connections; no port is
+    /// given twice by one process.
     package static func freePort() throws -> UInt16 {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = loopback(0)
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let status = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                bind(descriptor, pointer, size) == 0 ? getsockname(descriptor, pointer, &size) : -1
+        for _ in 0..<1_000 {
+            let port = UInt16(10_000 + nextPort.add(1, ordering: .relaxed).newValue % 20_000)
+            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            defer { close(descriptor) }
+            var address = loopback(port)
+            let status = withUnsafePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
             }
+            if status == 0 { return port }
         }
-        guard status == 0 else { throw Failure("no free port") }
-        return UInt16(bigEndian: address.sin_port)
+        throw Failure("no free port")
     }
+
+    private static let nextPort = Atomic<UInt>(UInt.random(in: 0..<20_000))
 
     package static func loopback(_ port: UInt16) -> sockaddr_in {
         var address = sockaddr_in()

@@ -48,10 +48,13 @@ package final class UDPSocket: @unchecked Sendable {  // the descriptor never ch
         return (Array(bytes[..<count]), UInt16(bigEndian: address.sin_port))
     }
 
-    /// Sends every datagram back until the socket is silent for its time-out.
+    /// Sends every datagram back for as long as the socket lives.
     package func echoInBackground() {
-        Thread { [self] in
-            while let (bytes, port) = try? receive() { try? send(bytes, to: port) }
+        Thread { [weak self] in
+            while let socket = self {
+                guard let (bytes, port) = try? socket.receive() else { continue }
+                try? socket.send(bytes, to: port)
+            }
         }.start()
     }
 }

@@ -69,22 +69,13 @@ final class Dialer: Sendable {
             .connectTimeout(connectTimeout)
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
             .channelOption(.allowRemoteHalfClosure, value: true)
-            .channelOption(.recvAllocator, value: StreamSockets.receiveAllocator)
+            .channelOption(.recvAllocator, value: StreamReceiveAllocator())
             .channelOption(.maxMessagesPerRead, value: StreamSockets.readsPerEvent)
             .channelOption(.writeBufferWaterMark, value: StreamSockets.waterMark)
             .channelInitializer(initialize)
         guard let localAddress else { return bootstrap }
         return bootstrap.bind(to: SocketAddress(localAddress, port: 0))
     }
-}
-
-/// How all stream sockets of the data path are set up.
-enum StreamSockets {
-    /// Starts small, so that an idle connection holds little, and grows by doubling while reads fill the buffer: at 256 KiB
-    /// a bulk flow moves four times as much for each system call as at 64 KiB.
-    static let receiveAllocator = AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 2048, maximum: 256 * 1024)
-    static let readsPerEvent: UInt = 4
-    static let waterMark = ChannelOptions.Types.WriteBufferWaterMark(low: 64 * 1024, high: 512 * 1024)
 }
 
 extension DomainResolution {

@@ -83,7 +83,7 @@ struct InboundListener: Sendable {
             .serverChannelOption(.maxMessagesPerRead, value: 16)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.recvAllocator, value: StreamSockets.receiveAllocator)
+            .childChannelOption(.recvAllocator, value: StreamReceiveAllocator())
             .childChannelOption(.maxMessagesPerRead, value: StreamSockets.readsPerEvent)
             .childChannelOption(.writeBufferWaterMark, value: StreamSockets.waterMark)
             .childChannelInitializer { channel in

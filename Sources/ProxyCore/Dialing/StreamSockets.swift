@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+
+/// How all stream sockets of the data path are set up.
+enum StreamSockets {
+    /// One read for each time that the socket is ready: a channel keeps as many receive buffers as it may read at a time.
+    static let readsPerEvent: UInt = 1
+    static let waterMark = ChannelOptions.Types.WriteBufferWaterMark(low: 64 * 1024, high: 512 * 1024)
+}
+
+/// Receive buffers that start small, so that an idle connection holds little, and grow by doubling while reads fill them:
+/// at 256 KiB a bulk flow moves four times as much for each system call as at 64 KiB.
+///
+/// SwiftNIO keeps a channel's receive buffer for its next reads when it knows their size (`nextBufferSize`) or is told that it
+/// will not grow (`record`). A connection that was busy once and is idle now would then hold 256 KiB for the rest of its
+/// life; so neither is told, only the first and small buffer is kept, and the others are given back as soon as what was read
+/// into them is written.
+struct StreamReceiveAllocator: RecvByteBufferAllocator {
+    private static let smallest = 1024
+    private static let largest = 256 * 1024
+
+    private var size = Self.smallest
+    private var wasSmall = false
+
+    func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
+        allocator.buffer(capacity: size)
+    }
+
+    func nextBufferSize() -> Int? { nil }
+
+    mutating func record(actualReadBytes: Int) -> Bool {
+        if actualReadBytes >= size {
+            size = min(size * 2, Self.largest)
+            wasSmall = false
+        } else if actualReadBytes <= size / 2, size > Self.smallest {
+            // Two small reads in a row, so that one short chunk in a bulk flow does not undo the growth.
+            if wasSmall { size /= 2 }
+            wasSmall.toggle()
+        } else {
+            wasSmall = false
+        }
+        return true
+    }
+}
