@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+import ProxyConfig
+import XrayProtos
+
+/// Parts of a configuration that Xray has and this build has not: told, so that nothing is silently different.
+enum MissingParts {
+    /// What the core runs without, one line each.
+    static func warnings(_ configuration: CoreConfiguration) -> [String] {
+        var lines: [String] = []
+        if configuration.dns != nil { lines.append("dns: not available yet; names are resolved by the system") }
+        if configuration.fakeDNS != nil { lines.append("fakeDns: not available yet") }
+        if configuration.metrics != nil { lines.append("metrics: not available yet") }
+        if configuration.observatory != nil { lines.append("observatory: not available yet; nothing is probed") }
+        if configuration.burstObservatory != nil {
+            lines.append("burstObservatory: not available yet; nothing is probed")
+        }
+        for (index, inbound) in configuration.inbounds.enumerated() {
+            let receiver = try? inbound.receiverSettings.typed(as: Xray_App_Proxyman_ReceiverConfig.self)
+            guard receiver?.sniffingSettings.enabled == true else { continue }
+            lines.append("inbounds[\(index)].sniffing: not available yet; rules see targets as clients name them")
+        }
+        return lines
+    }
+
+    /// What the core cannot run without.
+    static func refuse(_ configuration: CoreConfiguration) throws(ConfigurationError) {
+        guard configuration.automation?.allowedHosts.isEmpty ?? true else {
+            throw ConfigurationError(
+                message: "scripts cannot make HTTP requests in this build",
+                place: ConfigurationPlace(keyPath: "automation.http"))
+        }
+    }
+}
