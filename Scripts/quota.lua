@@ -216,6 +216,8 @@ local function look()
     if not done then error(problem, 0) end
 end
 
+-- At once, too: the configuration brings back at each start whom the script has removed.
+after("0s", look, { name = "at start" })
 every(interval, look, { name = "quota" })
 if settings.reset_cron then
     cron(settings.reset_cron, look, { name = "new period", tz = settings.reset_tz, missed = "run" })
