@@ -5,7 +5,8 @@ import NIOCore
 import NIOPosix
 import ProxyModel
 
-/// Opens an inbound's ports. Accepted connections are spread over all event loops; each stays on its loop for life.
+/// Opens an inbound's ports. Each event loop has a listening socket of its own on a TCP port, among which the kernel spreads
+/// the connections: none is handed from loop to loop, and each stays on its loop for life.
 struct InboundListener: Sendable {
     let services: CoreServices
     let loops: LoopSet
@@ -30,8 +31,16 @@ struct InboundListener: Sendable {
 
     private func openTCP(_ inbound: Inbound, _ address: SocketAddress) async throws {
         do {
-            let bootstrap = bootstrap(inbound)
-            inbound.opened(try await withIPv4Fallback(address) { try await bootstrap.bind(to: $0).get() })
+            // Alone first: a port that somebody else listens on is an error, which SO_REUSEPORT would hide.
+            let probe = try await withIPv4Fallback(address) { address in
+                try await ServerBootstrap(group: loops.group)
+                    .serverChannelOption(.socketOption(.so_reuseaddr), value: 1).bind(to: address).get()
+            }
+            let bound = probe.localAddress ?? address
+            try await probe.close()
+            for loop in loops.contexts {
+                inbound.opened(try await bootstrap(inbound, on: loop.eventLoop, sharesPort: true).bind(to: bound).get())
+            }
         } catch {
             throw Self.failure("TCP", "tcp", address, error)
         }
@@ -55,7 +64,8 @@ struct InboundListener: Sendable {
     private func openUnix(_ inbound: Inbound, _ path: String) async throws {
         let name = path.hasPrefix("@") ? "\0" + path.dropFirst() : path
         do {
-            inbound.opened(try await bootstrap(inbound).bind(unixDomainSocketPath: String(name)).get())
+            let bootstrap = bootstrap(inbound, on: loops.group, sharesPort: false)
+            inbound.opened(try await bootstrap.bind(unixDomainSocketPath: String(name)).get())
         } catch {
             throw ControlError(
                 "app/proxyman/inbound: failed to listen on \(path) > listen unix \(path): \(Self.reason(error))")
@@ -74,10 +84,13 @@ struct InboundListener: Sendable {
         }
     }
 
-    private func bootstrap(_ inbound: Inbound) -> ServerBootstrap {
+    private func bootstrap(_ inbound: Inbound, on group: any EventLoopGroup, sharesPort: Bool) -> ServerBootstrap {
         let services = services
         let loops = loops
-        return ServerBootstrap(group: loops.group)
+        return ServerBootstrap(group: group)
+            .serverChannelOption(
+                ChannelOptions.socket(SocketOptionLevel(SOL_SOCKET), SO_REUSEPORT), value: sharesPort ? 1 : 0
+            )
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelOption(.maxMessagesPerRead, value: 16)
