@@ -24,6 +24,11 @@ package struct TidegateCommand: AsyncParsableCommand {
             }
         } catch {
             fflush(nil)
+            // Xray, like all programs of Go's flag package, ends with 2 where ArgumentParser would end with 64.
+            if exitCode(for: error) == .validationFailure {
+                CommandFailure.report(fullMessage(for: error))
+                Foundation.exit(2)
+            }
             exit(withError: error)
         }
         fflush(nil)
