@@ -7,7 +7,10 @@ package struct TidegateCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "tidegate",
         abstract: "A scriptable proxy core: Xray's configuration and API, with Lua automation inside.",
-        subcommands: [RunCommand.self, CheckCommand.self, APICommand.self, UUIDCommand.self, VersionCommand.self],
+        subcommands: [
+            RunCommand.self, CheckCommand.self, APICommand.self, ReferenceCommand.self, UUIDCommand.self,
+            VersionCommand.self,
+        ],
         defaultSubcommand: RunCommand.self)
 
     package init() {}

@@ -57,12 +57,14 @@ extension LuaState {
         let top = stack.top
         defer { lua_settop(l, top) }
         types.append(type)
+        registeredNames += type.methods.map { "\(type.name):\($0.name)" }
         lua_createtable(l, 0, Int32(clamping: type.methods.count + 1))
         for (name, body) in type.methods {
             add(name, to: stack) { call in try body(try type.object(on: call.l, at: 1), call) }
         }
         let methods = stack.top
         if type.onClose != nil {
+            registeredNames.append("\(type.name):close")
             add("close", to: stack) { call in
                 type.close(on: call.l, at: 1)
                 return 0

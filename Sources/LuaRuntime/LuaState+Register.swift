@@ -54,6 +54,7 @@ extension LuaState {
         stack.push(name)
         try push(stack, name)
         lua_rawset(stack.l, -3)
+        registeredNames.append(path)
     }
 
     /// Pushes the contents of the table at the path, making what is missing; the globals for an empty path.

@@ -22,6 +22,8 @@ package final class LuaState {
     var functions: [HostFunction] = []
     var types: [AnyObject] = []
     var apiTables: [String: Int32] = [:]
+    /// The paths of what was registered and defined, `type:method` for methods, in this order.
+    package internal(set) var registeredNames: [String] = []
 
     /// The last error that a host function threw, to be known again when it comes out of Lua as a string.
     var lastHostError: (message: String, error: any Error)?

@@ -62,3 +62,18 @@ extension Library {
         call.setField("age", flow.age)
     }
 }
+
+extension Library {
+    static let flowReference: [LibraryEntry] = [
+        LibraryEntry(
+            "flows.list", "flows.list([{ inbound, outbound, email, source }]) -> flows",
+            """
+            The live flows for which all that is given holds: a list of \
+            `{ id, inbound, outbound, email, source, target, up, down, age }`, `age` in seconds.
+            """,
+            example: #"print(#flows.list{ email = "a@example.com" })"#),
+        LibraryEntry(
+            "flows.close", "flows.close{ inbound, outbound, email, source } -> integer",
+            "Ends the flows for which all that is given holds, and tells how many. To end all, write `flows.close{}`."),
+    ]
+}

@@ -14,3 +14,16 @@ extension Library {
         }
     }
 }
+
+extension Library {
+    static let jsonReference: [LibraryEntry] = [
+        LibraryEntry(
+            "json.encode", "json.encode(value) -> string",
+            "A value as JSON. A table with elements 1, 2, … is an array, one with names an object, the empty one an object."
+        ),
+        LibraryEntry(
+            "json.decode", "json.decode(text) -> value",
+            "The value of a JSON text. Integers stay integers up to 64 bits; `null` is nil, so that its field is absent."
+        ),
+    ]
+}

@@ -90,3 +90,19 @@ extension LuaValue {
         }
     }
 }
+
+extension Library {
+    static let scriptReference: [LibraryEntry] = [
+        LibraryEntry("settings", "settings", "The script's table from the configuration.", kind: .value),
+        LibraryEntry(
+            "core.session", "core.session",
+            "A text that is another one in each process: counters begin at 0 with it.", kind: .value),
+        LibraryEntry(
+            "require", "require(name) -> value",
+            "Loads a module from the script's folder once: `lib.text` is `lib/text.lua` beside the script.",
+            example: #"local text = require("lib.text")"#),
+        LibraryEntry(
+            "stream:next", "stream:next() -> answer | nil", "Waits for a stream's next answer; nil at its end."),
+        LibraryEntry("stream:close", "stream:close()", "Ends a stream; it may be a `<close>` variable, too."),
+    ]
+}

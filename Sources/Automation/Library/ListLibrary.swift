@@ -49,3 +49,18 @@ extension Library {
         }
     }
 }
+
+extension Library {
+    static let listReference: [LibraryEntry] = [
+        LibraryEntry(
+            "inbounds.list", "inbounds.list() -> inbounds",
+            "The inbounds: a list of `{ tag, protocol, receiver_settings, proxy_settings }`."),
+        LibraryEntry(
+            "outbounds.list", "outbounds.list() -> outbounds",
+            "The outbounds: a list of `{ tag, protocol, sender_settings, proxy_settings }`."),
+        LibraryEntry(
+            "rules.list", "rules.list() -> rules",
+            "The routing rules in their order: a list of `{ tag, ruleTag }`, where `tag` is the outbound's or balancer's."
+        ),
+    ]
+}

@@ -31,3 +31,15 @@ extension Library {
         return String(text.map { $0.isNewline ? " " : $0 })
     }
 }
+
+extension Library {
+    static let logReference: [LibraryEntry] =
+        ["debug", "info", "warning", "error"].map { level in
+            LibraryEntry(
+                "log.\(level)", "log.\(level)(...)",
+                "Writes the values, joined by blanks, as one line of level \(level) to the core's error log.")
+        } + [
+            LibraryEntry(
+                "print", "print(...)", "Writes the values, joined by tabs, as a line of level info to the log.")
+        ]
+}

@@ -85,3 +85,39 @@ extension Library {
         return zone
     }
 }
+
+extension Library {
+    static let scheduleReference: [LibraryEntry] = [
+        LibraryEntry(
+            "every", "every(interval, fn [, { name, overlap, at_once }]) -> schedule",
+            """
+            Calls `fn` at fixed distances on the monotonic clock. The first time is after one interval, with `at_once = true` \
+            at once. The interval is text such as `"2s"` or seconds, from 10 ms. `fn` gets a table \
+            `{ name, scheduled, late }`. `overlap` says what happens when a run is due while one is busy: `skip` (the \
+            default), `queue(n)`, `replace` or `parallel(n)`.
+            """,
+            example: #"every("2s", function(run) log.info(run.name, run.late) end, { name = "pulse" })"#),
+        LibraryEntry(
+            "cron", "cron(expression, fn [, { name, overlap, tz, missed }]) -> schedule",
+            """
+            Calls `fn` when the calendar matches. Five fields, or six with seconds first; names, lists, ranges, steps, `?`, \
+            `@hourly` to `@yearly`, and `@every 5m`. A time that the clock skips in spring runs at once after the gap, one that \
+            it shows twice in autumn runs once; expressions with a wildcard hour or minute go by real time.
+            """,
+            example: #"cron("30 2 * * mon-fri", backup, { tz = "Europe/Berlin", name = "backup" })"#),
+        LibraryEntry(
+            "after", "after(delay, fn [, { name }]) -> schedule", "Calls `fn` once, after the delay.",
+            example: #"after("10s", function() log.info("ten seconds later") end)"#),
+        LibraryEntry(
+            "cron_next", "cron_next(expression [, tz [, after]]) -> seconds | nil",
+            "When an expression comes next, in seconds since 1970; nil when it never does.",
+            example: #"print(time.format(cron_next("0 0 1 * *", "Europe/Berlin")))"#),
+        LibraryEntry(
+            "on_stop", "on_stop(fn)",
+            "Calls `fn` when the script ends, with the reason: `stop`, `reload` or `disabled`.",
+            example: #"on_stop(function(reason) store.set("last", reason) end)"#),
+        LibraryEntry("sleep", "sleep(duration)", "Suspends this run alone.", example: #"sleep("1s")"#),
+        LibraryEntry("schedule:cancel", "schedule:cancel()", "Ends a schedule; a run that is busy goes on."),
+        LibraryEntry("schedule:name", "schedule:name() -> string", "The schedule's name, or its text."),
+    ]
+}

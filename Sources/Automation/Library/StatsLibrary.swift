@@ -47,3 +47,16 @@ extension Library {
         }
     }
 }
+
+extension Library {
+    static let statsReference: [LibraryEntry] = [
+        LibraryEntry(
+            "stats.get", "stats.get(name [, { reset }]) -> integer | nil",
+            "One counter, or nil when there is none. With `reset = true` it is set to 0 as it is read.",
+            example: #"print(stats.get("inbound>>>vless-in>>>traffic>>>downlink"))"#),
+        LibraryEntry(
+            "stats.query", "stats.query([pattern [, { reset }]]) -> table",
+            "The counters whose names contain `pattern`, as values by name.",
+            example: #"for name, value in pairs(stats.query("user>>>")) do print(name, value) end"#),
+    ]
+}

@@ -108,3 +108,34 @@ extension Library {
         return script.transaction?.applied(to: values, prefix: prefix) ?? values
     }
 }
+
+extension Library {
+    static let storeReference: [LibraryEntry] = [
+        LibraryEntry(
+            "store.get", "store.get(key) -> value | nil",
+            "What this script has kept under the key. Each script has keys of its own."),
+        LibraryEntry(
+            "store.set", "store.set(key, value [, lifetime])",
+            """
+            Keeps a value (whatever JSON can hold), for good or for a lifetime such as `"1h"`; nil deletes. It is on disk when \
+            the call returns, where the configuration names a `store`.
+            """,
+            example: #"store.set("warned/" .. email, true, "24h")"#),
+        LibraryEntry(
+            "store.incr", "store.incr(key [, amount]) -> number",
+            "Adds to a number, 1 unless an amount is given, and gives the sum. An absent one counts as 0."),
+        LibraryEntry("store.delete", "store.delete(key) -> boolean", "Deletes a value; whether there was one."),
+        LibraryEntry(
+            "store.list", "store.list([prefix]) -> table", "Values by key, of keys that begin with the prefix."),
+        LibraryEntry("store.keys", "store.keys([prefix]) -> list", "The keys that begin with the prefix, in order."),
+        LibraryEntry(
+            "store.transaction", "store.transaction(fn) -> ...",
+            "Calls `fn` and makes all its changes to the store, or none when it fails. It cannot wait inside.",
+            example: """
+                store.transaction(function()
+                    store.set("from", store.get("from") - 1)
+                    store.set("to", store.get("to") + 1)
+                end)
+                """),
+    ]
+}

@@ -109,3 +109,21 @@ enum TimeFormat {
         return String(repeating: "0", count: max(0, width - text.count)) + text
     }
 }
+
+extension Library {
+    static let timeReference: [LibraryEntry] = [
+        LibraryEntry("time.now", "time.now() -> seconds", "Seconds since 1970, with a fraction."),
+        LibraryEntry(
+            "time.uptime", "time.uptime() -> seconds",
+            "Seconds on a clock that never goes back and does not notice when the calendar is set."),
+        LibraryEntry(
+            "time.format", "time.format([t [, pattern [, tz]]]) -> string",
+            "A time as text, after a pattern of strftime (`%Y-%m-%d %H:%M:%S` without one), now without one, in a zone.",
+            example: #"print(time.format(time.now(), "%F %T %Z", "Asia/Tehran"))"#),
+        LibraryEntry(
+            "duration", "duration(text) -> seconds", #"Seconds in `"250ms"`, `"5m"`, `"1h30m"`; a number stays."#),
+        LibraryEntry(
+            "size", "size(text) -> integer", #"Bytes in `"50GB"`, `"1.5MB"`, in powers of 1,024; a number stays."#),
+        LibraryEntry("size_text", "size_text(bytes) -> string", "`1.50 MB`, for messages."),
+    ]
+}

@@ -152,3 +152,35 @@ extension Library {
         try bytes.withUnsafeBytes { try LuaMessageDecoder.push($0, as: descriptor, on: call) }
     }
 }
+
+extension Library {
+    static let userReference: [LibraryEntry] = [
+        LibraryEntry(
+            "users.list", "users.list(inbound) -> users",
+            "The users of an inbound: a list of `{ email, level, protocol, account }`.",
+            example: #"for _, user in ipairs(users.list("vless-in")) do print(user.email) end"#),
+        LibraryEntry(
+            "users.get", "users.get(inbound, email) -> user | nil",
+            "One user of an inbound, or nil when there is none of that e-mail. What it gives can be given to `users.add`."
+        ),
+        LibraryEntry("users.count", "users.count(inbound) -> integer", "How many users an inbound has."),
+        LibraryEntry(
+            "users.add", "users.add(inbound, user) -> true | nil, message",
+            """
+            Adds a user. `user` is `{ email, id or password, flow, level }`, or what `users.get` gave. The account is of the \
+            type of the field `protocol`, else of the inbound's protocol. Gives nil and why not when the core refuses.
+            """,
+            example: #"users.add("vless-in", { email = "a@example.com", id = "27848739-7e62-4138-9fd3-098a63964b6b" })"#
+        ),
+        LibraryEntry(
+            "users.remove", "users.remove(inbound, email) -> true | nil, message",
+            "Removes a user; connections that are open go on (see `flows.close`). Gives nil and why not when the core refuses.",
+            example: """
+                users.remove("vless-in", "a@example.com")
+                flows.close{ email = "a@example.com" }
+                """),
+        LibraryEntry(
+            "users.traffic", "users.traffic(email) -> { up, down, total }",
+            "The bytes that are counted for a user since the counters began; 0 where nothing is counted."),
+    ]
+}

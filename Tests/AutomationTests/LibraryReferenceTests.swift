@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+import ControlAPI
+import Foundation
+import LuaRuntime
+import Testing
+
+@testable import Automation
+
+struct LibraryReferenceTests {
+    /// What a script's state has, whatever the reference says.
+    private static func registered() async throws -> Set<String> {
+        let bench = try ScriptBench()
+        let scheduler = Scheduler(clock: bench.clock)
+        let context = ScriptContext(
+            control: bench.core, store: try ScriptStore(path: nil), scheduler: scheduler,
+            pool: ScriptPool(threads: 1, clock: bench.clock), zone: .gmt, session: "", log: { _, _ in })
+        let instance = ScriptInstance(
+            script: .init(name: "x", path: "/x.lua"), context: context, lane: .init(name: "x", limit: .seconds(1)))
+        let state = try LuaState()
+        try Library.install(in: state, for: instance)
+        return Set(state.registeredNames)
+    }
+
+    @Test func everythingRegisteredIsDescribedAndNothingElse() async throws {
+        let described = Set(LibraryReference.all.map(\.name)).subtracting(["print", "require"])
+        #expect(try await Self.registered() == described)
+        #expect(LibraryReference.all.count == Set(LibraryReference.all.map(\.name)).count)
+    }
+
+    @Test func everyCallOfTheAPIIsDescribed() {
+        for operation in ControlOperations.all {
+            let name = "\(Library.tableName(of: operation.service)).\(operation.method)"
+            #expect(LibraryReference.entry(named: name)?.text.contains(operation.service.fullName) == true, "\(name)")
+        }
+    }
+
+    @Test func entriesAreFoundByNameAndPrefix() {
+        #expect(LibraryReference.entry(named: "users.add")?.group == "users")
+        #expect(LibraryReference.entry(named: "schedule.cancel")?.kind == .method)
+        #expect(LibraryReference.entry(named: "users.nothing") == nil)
+        #expect(LibraryReference.entries(prefix: "store.").map(\.shortName).first == "delete")
+        #expect(LibraryReference.entry(named: "sleep")?.summary == "Suspends this run alone.")
+    }
+
+    @Test func examplesCompile() throws {
+        let state = try LuaState()
+        for entry in LibraryReference.all where !entry.example.isEmpty {
+            #expect(throws: Never.self, "\(entry.name)") { _ = try state.load(entry.example, name: entry.name) }
+        }
+    }
+
+    @Test func thePageIsCurrent() throws {
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("../../Scripts/REFERENCE.md").standardizedFileURL
+        let page = try String(contentsOf: file, encoding: .utf8)
+        #expect(page == LibraryReference.page, "run `tidegate reference --markdown > Scripts/REFERENCE.md`")
+    }
+}
