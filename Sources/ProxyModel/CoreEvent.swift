@@ -24,6 +24,9 @@ package struct CoreEvent: Sendable, Equatable {
         case balancerChanged(tag: String, target: String)
         case flowOpened(FlowSummary)
         case flowClosed(FlowSummary, uplink: Int64, downlink: Int64)
+        /// A handshake was refused: a wrong key, an unknown user, no proxy protocol at all, silence. `reason` is one of the
+        /// protocol's fixed texts.
+        case connectionRejected(inbound: String, source: IPAddress, reason: String)
         case loggerRestarted
     }
 }

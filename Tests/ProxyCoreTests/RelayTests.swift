@@ -2,6 +2,8 @@
 import ControlAPI
 import Foundation
 import ProxyCore
+import ProxyModel
+import Telemetry
 import TestSupport
 import Testing
 import XrayProtos
@@ -100,6 +102,24 @@ import XrayProtos
             return try client.receive()
         }
         #expect(rest.isEmpty)
+        await stage.stop()
+    }
+
+    @Test func refusedHandshakeIsAnEventThatNamesInboundSourceAndReason() async throws {
+        let stage = try await CoreStage { _ in try! CoreStage.vless([(CoreStage.alice, "alice@example.com")]) }
+        var events = stage.core.bus.subscribe(buffer: 10).makeAsyncIterator()
+        let client = try TCPClient(port: stage.port)
+        try await offPool { try client.send([UInt8](repeating: 0xff, count: 64)) }
+        let delivery = await events.next()
+        guard case .event(let event) = delivery,
+            case .connectionRejected(let inbound, let source, let reason) = event.kind
+        else {
+            Issue.record("not a rejection: \(String(describing: delivery))")
+            return
+        }
+        #expect(inbound == "in")
+        #expect(source == .loopbackV4)
+        #expect(!reason.isEmpty)
         await stage.stop()
     }
 

@@ -135,6 +135,9 @@ final class CoreServices: Sendable {
 
     func reject(_ reason: String, inbound: String, proto: String, source: Endpoint, session: UInt32) {
         rejections.count(inbound: inbound, reason: reason)
+        if events.hasSubscribers {
+            events.publish(.connectionRejected(inbound: inbound, source: source.ip, reason: reason))
+        }
         log.write(.info, session: session, "proxy/\(proto)", "rejected a connection from \(source): \(reason)")
         guard log.accessEnabled else { return }
         log.access(
