@@ -111,7 +111,8 @@ package actor Automation {
         }
         return ScriptStatus(
             name: name, path: slot.script.path, phase: slot.phase, version: slot.version, loaded: slot.loaded,
-            error: slot.error, memory: slot.instance?.memory ?? 0, schedules: schedules ?? [])
+            error: slot.error, memory: slot.instance?.memory ?? 0, schedules: schedules ?? [],
+            settings: slot.instance?.declaredSettings ?? [])
     }
 
     /// Past runs, the newest first; of all scripts without a name. Blocks for a disk access.

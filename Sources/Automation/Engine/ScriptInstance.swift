@@ -18,6 +18,7 @@ final class ScriptInstance: @unchecked Sendable {
 
     struct Shared {
         var schedules: [ScriptSchedule] = []
+        var settings: [ScriptSetting] = []
         var memory = 0
         var currentRun: CurrentRun?
         /// The lane is dead: what still comes from there is not told any more.
@@ -55,6 +56,7 @@ final class ScriptInstance: @unchecked Sendable {
 
     var name: String { script.name }
     var schedules: [ScriptSchedule] { shared.withLock { $0.schedules } }
+    var declaredSettings: [ScriptSetting] { shared.withLock { $0.settings } }
     var memory: Int { shared.withLock { $0.memory } }
     var currentRun: CurrentRun? { shared.withLock { $0.currentRun } }
 
@@ -164,6 +166,10 @@ final class ScriptInstance: @unchecked Sendable {
     func add(stopHook: LuaFunctionRef) throws {
         guard stopHooks.count < 100 else { throw LuaError("on_stop: a script may have 100 of them") }
         stopHooks.append(stopHook)
+    }
+
+    func declare(_ settings: [ScriptSetting]) {
+        shared.withLock { $0.settings = settings }
     }
 
     func remove(_ schedule: ScriptSchedule) {

@@ -27,6 +27,8 @@ package struct ScriptStatus: Sendable, Equatable {
     /// Bytes of Lua memory at the end of the last burst.
     package var memory: Int
     package var schedules: [ScheduleStatus]
+    /// What the script has declared, by name.
+    package var settings: [ScriptSetting] = []
 }
 
 /// One schedule of a script.

@@ -3,8 +3,7 @@ import LuaRuntime
 
 /// Everything that scripts can call. One file per subject.
 ///
-/// Besides the functions there are `settings`, the table from the configuration, and `core.session`, a text that is another
-/// one in each process: counters begin at 0 with it.
+/// Besides the functions there is `core.session`, a text that is another one in each process: counters begin at 0 with it.
 enum Library {
     static func install(in state: LuaState, for script: ScriptInstance) throws {
         try installSchedules(in: state, for: script)
@@ -18,7 +17,7 @@ enum Library {
         try installLists(in: state, for: script)
         try installFlows(in: state, for: script)
         try state.define("core.session", .string(script.context.session))
-        try state.define("settings", LuaJSON.decode(script.script.settings))
+        try installSettings(in: state, for: script)
     }
 
     /// Answers with a wait, unless the caller is inside a transaction.

@@ -3,8 +3,11 @@ import Foundation
 import LuaRuntime
 
 extension Library {
-    /// `time.now()` in seconds since 1970, `time.format(t, "%Y-%m-%d %H:%M", tz)`, `duration("5m")` in seconds,
-    /// `size("50GB")` in bytes, `size_text(n)`.
+    /// `time.now()` in seconds since 1970, `time.format(t, "%Y-%m-%d %H:%M", tz)`, `time.parse("2026-03-31 18:00", tz)`,
+    /// `duration("5m")` in seconds, `size("50GB")` in bytes, `size_text(n)`.
+    ///
+    /// `time.parse` reads a date with or without a time of day; a time that the clock skips is the first one after the gap, one
+    /// that it shows twice the first of the two.
     static func installTime(in state: LuaState, for script: ScriptInstance) throws {
         let clock = script.context.clock
         let zone = script.context.zone
@@ -24,6 +27,15 @@ extension Library {
                 throw call.argumentError(1, "not a time between the years 1 and 9999")
             }
             call.push(text)
+            return 1
+        }
+        try state.register("time.parse") { call in
+            let text = try call.string(1)
+            let zone = try call.optionalString(2).map { try timeZone($0) } ?? zone
+            guard let civil = CivilTime(parsing: text) else {
+                throw call.argumentError(1, "not a time such as 2026-03-31 or 2026-03-31 18:00: \"\(text.prefix(40))\"")
+            }
+            call.push(Double(ZoneOffsets.offsets(of: zone).instant(ofCivil: civil.seconds)))
             return 1
         }
         try state.register("duration") { call in
