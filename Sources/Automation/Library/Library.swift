@@ -92,7 +92,16 @@ extension LuaValue {
 
 extension Library {
     static let scriptReference: [LibraryEntry] = [
-        LibraryEntry("settings", "settings", "The script's table from the configuration.", kind: .value),
+        LibraryEntry(
+            "settings", "settings | settings(declaration) -> values",
+            """
+            The script's table from the configuration. Called with a declaration of names and types at its top, \
+            it gives the checked values, with defaults; a setting that does not fit keeps the script from being \
+            loaded. Sizes arrive in bytes, durations in seconds. Types: string, boolean, integer, number, size, \
+            duration, cron, zone, date, choice, list, map, record.
+            """,
+            example: #"local settings = settings { plan = { type = "size", default = "50GB", doc = "for all" } }"#,
+            kind: .value),
         LibraryEntry(
             "core.session", "core.session",
             "A text that is another one in each process: counters begin at 0 with it.", kind: .value),

@@ -133,6 +133,13 @@ extension Library {
             "A time as text, after a pattern of strftime (`%Y-%m-%d %H:%M:%S` without one), now without one, in a zone.",
             example: #"print(time.format(time.now(), "%F %T %Z", "Asia/Tehran"))"#),
         LibraryEntry(
+            "time.parse", "time.parse(text [, tz]) -> seconds",
+            """
+            When a zone's clock shows `2026-03-31`, `2026-03-31 18:00` or `2026-03-31 18:00:30`, in seconds since 1970. A time that \
+            the clock skips is the first one after the gap, one that it shows twice the first of the two.
+            """,
+            example: #"print(time.parse("2026-03-31", "Europe/Berlin") - time.now(), "seconds to go")"#),
+        LibraryEntry(
             "duration", "duration(text) -> seconds", #"Seconds in `"250ms"`, `"5m"`, `"1h30m"`; a number stays."#),
         LibraryEntry(
             "size", "size(text) -> integer", #"Bytes in `"50GB"`, `"1.5MB"`, in powers of 1,024; a number stays."#),
