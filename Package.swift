@@ -74,6 +74,16 @@ let package = Package(
         .target(name: "CNGHTTP2", linkerSettings: [.linkedLibrary("nghttp2"), .linkedLibrary("z")]),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "Automation", "ControlAPI", "GRPCWire", "LuaRuntime", "ProxyConfig", "ProxyCore", "ProxyModel",
+                "ProxyProtocols", "Routing", "XrayProtos", protobuf, nioCore, nioEmbedded,
+            ],
+            path: "Tests/Fuzz/Targets", swiftSettings: settings),
+        .executableTarget(
+            name: "tidegate-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Runner", swiftSettings: settings),
+        swiftTests("FuzzTargetsTests", ["FuzzTargets"]),
         swiftTests(
             "AutomationTests",
             ["Automation", "LuaRuntime", "ControlAPI", "ProxyModel", "XrayProtos", protobuf, nioCore]),
