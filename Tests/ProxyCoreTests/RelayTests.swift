@@ -49,6 +49,52 @@ import XrayProtos
         await stage.stop()
     }
 
+    @Test func slowReaderGetsTheEndOfItsDownload() async throws {
+        let greedy = try await CoreStage { CoreStage.tunnel(to: $0) }
+        let echo = try HalfCloseServer()
+        let stage = try await CoreStage { _ in CoreStage.tunnel(to: echo.port) }
+        let (count, received) = try await offPool {
+            // What the core and the kernel take of a download that nobody reads: the last of it waits in the core.
+            let stuck = try TCPClient(port: greedy.port)
+            try stuck.send(CoreStage.request(up: 8, down: 200 << 20))
+            let count = Int(Self.restingValue(of: "outbound>>>out>>>traffic>>>downlink", in: greedy.core)) - (64 << 10)
+
+            let client = try TCPClient(port: stage.port, timeout: 60)
+            try client.send([UInt8](repeating: 7, count: count))
+            client.endOutput()
+            _ = Wait.until { stage.core.counterValue(named: "outbound>>>out>>>traffic>>>downlink") == Int64(count) }
+            // Longer than a flow may idle after both its streams have ended.
+            sleep(3)
+            var received = 0
+            while case let part = try client.receive(1 << 20).count, part > 0 { received += part }
+            return (count, received)
+        }
+        #expect(received == count)
+        #expect(await flowsEnd(stage), "no flow is left behind")
+        echo.stop()
+        await stage.stop()
+        await greedy.stop()
+    }
+
+    private static func restingValue(of name: String, in core: ProxyCore) -> Int64 {
+        var last: Int64 = -1
+        let cameToRest = Wait.until(seconds: 10) {
+            let now = core.counterValue(named: name) ?? 0
+            defer { last = now }
+            usleep(200_000)
+            return now == last
+        }
+        return cameToRest ? last : .max
+    }
+
+    private func flowsEnd(_ stage: CoreStage) async -> Bool {
+        for _ in 0..<200 {
+            if await stage.core.flowCount() == 0 { return true }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        return false
+    }
+
     @Test func readerThatDoesNotReadIsNotBuffered() async throws {
         let stage = try await CoreStage { CoreStage.tunnel(to: $0) }
         let client = try TCPClient(port: stage.port)
@@ -58,14 +104,7 @@ import XrayProtos
         let taken = try await offPool {
             try client.send(CoreStage.request(up: 8, down: 200 << 20))
             _ = try client.receive(exactly: 1)
-            var last: Int64 = -1
-            let cameToRest = Wait.until(seconds: 10) {
-                let now = core.counterValue(named: "outbound>>>out>>>traffic>>>downlink") ?? 0
-                defer { last = now }
-                usleep(200_000)
-                return now == last
-            }
-            return cameToRest ? last : .max
+            return Self.restingValue(of: "outbound>>>out>>>traffic>>>downlink", in: core)
         }
         #expect(taken < 64 << 20, "\(taken) bytes were taken in")
         let rest = try await offPool {

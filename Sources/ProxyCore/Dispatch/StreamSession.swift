@@ -125,6 +125,7 @@ final class StreamSession: StreamEndOwner, Expiring, @unchecked Sendable {  // c
         guard !self.end.isOpen, outboundEnd == nil, let flow else { return }
         self.flow = nil
         flow.onClose = nil
+        flow.isDraining = nil
         loop.remove(flow)
     }
 
@@ -195,6 +196,10 @@ final class StreamSession: StreamEndOwner, Expiring, @unchecked Sendable {  // c
             let flow = services.openFlow(session, outbound: outbound, on: loop)
             self.flow = flow
             flow.onClose = { [weak self] in self?.close() }
+            flow.isDraining = { [weak self] in
+                guard let self else { return false }
+                return end.isDraining || outboundEnd?.isDraining ?? false
+            }
             follow(outbound.proto.stream(for: session), outbound: outbound, flow: flow, request: request)
         }
     }

@@ -26,6 +26,10 @@ final class Flow {
     var idleLimit: TimeAmount
     /// Ends the flow's sockets; set by their owner.
     var onClose: (() -> Void)?
+    /// Tells whether bytes wait to be sent to a peer although no more will come; set by the sockets' owner.
+    var isDraining: (() -> Bool)?
+    /// The idle limit that applies again when those bytes have left.
+    private var limitAfterDrain: TimeAmount?
 
     init(
         id: UInt64, session: Session, outboundTag: String, policy: LevelPolicy, idleLimit: TimeAmount, now: NIODeadline,
@@ -57,6 +61,22 @@ final class Flow {
 
     func isIdle(at now: NIODeadline) -> Bool {
         now - lastActivity >= idleLimit
+    }
+
+    /// Gives an idle flow `connectionIdle` to send what waits: a peer that reads slowly shall get the end of its download.
+    /// False when nothing waits, or when the time was given before.
+    func waitsForDrain(now: NIODeadline) -> Bool {
+        guard limitAfterDrain == nil, let isDraining, isDraining() else { return false }
+        limitAfterDrain = idleLimit
+        idleLimit = .seconds(Int64(policy.connectionIdle))
+        lastActivity = now
+        return true
+    }
+
+    func drained(now: NIODeadline) {
+        guard let limit = limitAfterDrain else { return }
+        idleLimit = limit
+        lastActivity = now
     }
 
     /// Called once, by the table that the flow leaves.

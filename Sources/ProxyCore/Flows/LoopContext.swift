@@ -79,7 +79,7 @@ final class LoopContext: @unchecked Sendable {  // confined to `eventLoop`; ever
         now = eventLoop.now
         var idle: [Flow] = []
         for flow in flows.values where flow.isIdle(at: now) { idle.append(flow) }
-        for flow in idle { flow.onClose?() }
+        for flow in idle where !flow.waitsForDrain(now: now) { flow.onClose?() }
         guard !expiring.isEmpty else { return }
         var late: [any Expiring] = []
         for item in expiring.values {

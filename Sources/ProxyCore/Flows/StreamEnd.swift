@@ -52,6 +52,9 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
     private var mayRead = true
     private var inputEnded = false
     private var outputEnded = false
+    /// The output was ended, and not everything written before has left the process.
+    private(set) var isDraining = false
+    private var closesWhenDrained = false
     /// Released when the socket closes.
     var owner: (any StreamEndOwner)?
     /// Called once when the socket is connected and its addresses are known.
@@ -120,16 +123,35 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
     /// Closes the socket once everything written so far is out, or when the peer of the socket stops taking it.
     func finish() {
         guard let context, phase != .closed else { return }
-        guard !outputEnded else {
+        closesWhenDrained = true
+        guard !isDraining else { return }
+        if outputEnded {
             context.close(mode: .all, promise: nil)
-            return
+        } else {
+            drain(context)
         }
+    }
+
+    /// Ends the output behind everything that is written so far, and closes the socket then if its input has ended as well.
+    private func drain(_ context: ChannelHandlerContext) {
         outputEnded = true
-        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        isDraining = true
         let promise = context.eventLoop.makePromise(of: Void.self)
-        promise.futureResult.whenComplete { _ in bound.value.close(mode: .all, promise: nil) }
-        context.flush()
-        context.close(mode: .output, promise: promise)
+        promise.futureResult.assumeIsolated().whenComplete { [self] _ in drained() }
+        if inputEnded {
+            // `close(mode: .output)` would close a socket whose input has ended at once, and lose what waits to be sent.
+            closesWhenDrained = true
+            context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: promise)
+        } else {
+            context.flush()
+            context.close(mode: .output, promise: promise)
+        }
+    }
+
+    private func drained() {
+        isDraining = false
+        flow?.drained(now: loop.now)
+        if closesWhenDrained { context?.close(mode: .all, promise: nil) }
     }
 
     // MARK: Relay
@@ -220,9 +242,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
             writeCounter?.add(last.readableBytes)
             context.write(wrapOutboundOut(last), promise: nil)
         }
-        outputEnded = true
-        context.flush()
-        context.close(mode: .output, promise: nil)
+        drain(context)
     }
 
     /// This end's input is over: passes the end on, and shortens what the flow may idle for.
