@@ -5,7 +5,8 @@ package import NIOCore
 /// carrier receives for it goes to its handlers, with a socket's rules for `autoRead`, writability and half-closure, so that
 /// handlers made for sockets work on it unchanged.
 ///
-/// * A write is complete when the carrier has taken it; writability counts what the carrier has not reported as sent.
+/// * A write is complete when the carrier has taken it, an empty one when everything before it is sent; writability counts
+///   what the carrier has not reported as sent.
 /// * Received bytes are delivered at once while a read is asked for, else kept, and `queuedBytes` tells the carrier how many.
 /// * Closing the output completes when everything written is sent; closing everything drops what is not.
 /// * Options: `autoRead`, `allowRemoteHalfClosure`, `writeBufferWaterMark`.
@@ -42,6 +43,8 @@ package final class VirtualChannel: Channel, ChannelCore, @unchecked Sendable { 
     private var unsentBytes = 0
     private var outputEnded = false
     private var outputPromise: EventLoopPromise<Void>?
+    /// Of empty writes, which stand for everything before them.
+    private var sentPromises: [EventLoopPromise<Void>] = []
 
     private var autoRead = true
     private var allowsHalfClosure = false
@@ -121,7 +124,11 @@ package final class VirtualChannel: Channel, ChannelCore, @unchecked Sendable { 
             isWritable = true
             pipeline.fireChannelWritabilityChanged()
         }
-        if unsentBytes == 0, outputEnded { outputIsOut() }
+        guard unsentBytes == 0 else { return }
+        let promises = sentPromises
+        sentPromises = []
+        for promise in promises { promise.succeed() }
+        if outputEnded { outputIsOut() }
     }
 
     /// The stream is over: by the far end's wish, or because its connection is. Handlers see the error first, if there is one.
@@ -193,6 +200,10 @@ package final class VirtualChannel: Channel, ChannelCore, @unchecked Sendable { 
             promise?.fail(ChannelError.operationUnsupported)
             return
         }
+        guard buffer.readableBytes > 0 || unsentBytes == 0 else {
+            if let promise { sentPromises.append(promise) }
+            return
+        }
         unsentBytes += buffer.readableBytes
         carrier.send(buffer, from: self)
         promise?.succeed()
@@ -208,6 +219,7 @@ package final class VirtualChannel: Channel, ChannelCore, @unchecked Sendable { 
     }
 
     private func outputIsOut() {
+        guard life == .active else { return }
         let promise = outputPromise
         outputPromise = nil
         if inputEnded {
@@ -251,6 +263,9 @@ package final class VirtualChannel: Channel, ChannelCore, @unchecked Sendable { 
         carrier?.closed(self, outputEnded: outputEnded)
         outputPromise?.fail(error)
         outputPromise = nil
+        let promises = sentPromises
+        sentPromises = []
+        for promise in promises { promise.fail(error) }
         promise?.succeed()
         if wasActive {
             pipeline.fireChannelInactive()

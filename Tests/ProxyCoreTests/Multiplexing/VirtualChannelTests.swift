@@ -133,6 +133,18 @@ struct VirtualChannelTests {
         #expect(carrier.sentText == "abcde")
     }
 
+    @Test func emptyWriteIsCompleteWhenEverythingBeforeItIsSent() throws {
+        carrier.acceptsAtOnce = false
+        channel.activate()
+        channel.writeAndFlush(ByteBuffer(string: "abcd"), promise: nil)
+        let isOut = channel.writeAndFlush(ByteBuffer())
+        isOut.whenSuccess { [journal] in journal.entries.append("out") }
+        channel.sent(3)
+        #expect(!journal.entries.contains("out"))
+        channel.sent(1)
+        #expect(journal.entries.contains("out"))
+    }
+
     @Test func endOfInputLeavesTheOutputOpen() {
         channel.activate()
         receive("a")
