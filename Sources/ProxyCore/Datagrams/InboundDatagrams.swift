@@ -40,7 +40,7 @@ final class InboundDatagrams: @unchecked Sendable {  // confined to `loop.eventL
         guard let source = Endpoint(from) else { return }
         inbound.uplink?.add(data.readableBytes)
         if let format = inbound.proto.datagramFormat {
-            guard let opened = format.open(data) else { return }
+            guard let opened = format.open(data, from: source) else { return }
             let target = opened.packet.peer
             let session =
                 sessions[source] ?? open(source, from: from, target: target, user: opened.user, reply: opened.reply)

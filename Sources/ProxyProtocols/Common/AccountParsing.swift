@@ -98,13 +98,20 @@ extension ParsedUser {
     }
 }
 
+extension AEADCipher {
+    /// What "auto" stands for on this machine.
+    fileprivate static var preferred: Xray_Common_Protocol_SecurityType {
+        hasAESInstructions ? .aes128Gcm : .chacha20Poly1305
+    }
+}
+
 extension Xray_Proxy_Vmess_Account {
     /// As Xray reads it back: a cipher that is left to the core is named, of the experiments those that exist are.
     fileprivate func canonical(_ id: UserID) -> Self {
         var account = Self()
         account.id = id.description
         let isAutomatic = !hasSecuritySettings || securitySettings.type == .auto
-        account.securitySettings.type = isAutomatic ? .aes128Gcm : securitySettings.type
+        account.securitySettings.type = isAutomatic ? AEADCipher.preferred : securitySettings.type
         if testsEnabled.contains("AuthenticatedLength") { account.testsEnabled += "AuthenticatedLength|" }
         if testsEnabled.contains("NoTerminationSignal") { account.testsEnabled += "NoTerminationSignal" }
         return account

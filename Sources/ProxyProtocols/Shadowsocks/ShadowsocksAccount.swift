@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import ControlAPI
 package import ProxyCore
+import ProxyModel
 import Synchronization
 package import XrayProtos
 
@@ -13,13 +14,29 @@ package struct ShadowsocksUser: Sendable {
 
 /// The users of a Shadowsocks inbound: a list that a request is tried against in order.
 ///
-/// As in Xray an e-mail may be there several times, and a removal takes one of them. Look-ups walk the list, as every
-/// connection does.
+/// As in Xray an e-mail may be there several times, and a removal takes one of them. Look-ups by e-mail walk the list. A
+/// connection is tried with the last user of its source first, and then with everybody's key.
 package final class ShadowsocksUsers: UserManaging {
     private let state = Mutex<[ShadowsocksUser]>([])
     private let scope = "proxy/shadowsocks"
+    private let hints = SourceHints()
 
     package init() {}
+
+    /// The first user for whom `isRight` answers a value, and that value; the last one of this source is asked first.
+    func find<Value>(
+        from source: IPAddress?, where isRight: (ShadowsocksUser) -> Value?
+    ) -> (user: ShadowsocksUser, value: Value)? {
+        let users = snapshot
+        let hint = source.flatMap(hints.position)
+        if let hint, users.indices.contains(hint), let value = isRight(users[hint]) { return (users[hint], value) }
+        for (position, user) in users.enumerated() where position != hint {
+            guard let value = isRight(user) else { continue }
+            if let source { hints.remember(position, for: source) }
+            return (user, value)
+        }
+        return nil
+    }
 
     package func add(_ user: Xray_Common_Protocol_User) throws(ControlError) {
         try add(ParsedUser.fromAPI(user))
@@ -30,7 +47,7 @@ package final class ShadowsocksUsers: UserManaging {
             throw ControlError("\(scope): account type is incorrect")
         }
         guard let cipher = ShadowsocksCipher(account.cipherType) else {
-            throw .notAvailable(scope, "cipher \(account.cipherType)")
+            throw ControlError("\(scope): failed to get cipher > \(scope): Unsupported cipher.")
         }
         let added = ShadowsocksUser(
             user: try user.user(), cipher: cipher, masterKey: cipher.masterKey(password: account.password))

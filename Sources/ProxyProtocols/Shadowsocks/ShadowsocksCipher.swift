@@ -8,19 +8,29 @@ package enum ShadowsocksCipher: Sendable, CaseIterable {
     case aes128GCM
     case aes256GCM
     case chaCha20Poly1305
+    case xChaCha20Poly1305
 
-    /// Nil for a type that does not exist or that this build does not have.
+    /// Nil for a type that does not exist.
     package init?(_ type: Xray_Proxy_Shadowsocks_CipherType) {
         switch type {
         case .aes128Gcm: self = .aes128GCM
         case .aes256Gcm: self = .aes256GCM
         case .chacha20Poly1305: self = .chaCha20Poly1305
+        case .xchacha20Poly1305: self = .xChaCha20Poly1305
         default: return nil
         }
     }
 
     /// Bytes of the key, and of the salt.
     package var keyLength: Int { self == .aes128GCM ? 16 : 32 }
+
+    private var algorithm: AEADCipher.Algorithm {
+        switch self {
+        case .aes128GCM, .aes256GCM: .aesGCM
+        case .chaCha20Poly1305: .chaChaPoly
+        case .xChaCha20Poly1305: .xChaChaPoly
+        }
+    }
 
     /// The key that a password stands for: OpenSSL's EVP_BytesToKey with MD5, one round and no salt.
     package func masterKey(password: String) -> [UInt8] {
@@ -38,6 +48,6 @@ package enum ShadowsocksCipher: Sendable, CaseIterable {
         let key = HKDF<Insecure.SHA1>.deriveKey(
             inputKeyMaterial: SymmetricKey(data: masterKey), salt: salt, info: Array("ss-subkey".utf8),
             outputByteCount: keyLength)
-        return AEADCipher(self == .chaCha20Poly1305 ? .chaChaPoly : .aesGCM, key: key.withUnsafeBytes(Array.init))
+        return AEADCipher(algorithm, key: key.withUnsafeBytes(Array.init))
     }
 }

@@ -2,41 +2,52 @@
 package import NIOCore
 import ProxyCore
 
-/// The body of a Shadowsocks stream, on the server's side. There is no mark for the end; TCP's own is used.
+/// The body of a Shadowsocks stream, on either side. There is no mark for the end; TCP's own is used.
 package final class ShadowsocksCodec: StreamCodec {
-    private var uplink: ShadowsocksChunks
+    private let user: ShadowsocksUser
+    /// Nil on the client's side until the server's salt was read.
+    private var reader: ChunkReader<ShadowsocksChunks>?
     /// Bytes of the first payload that belong to the request.
     private var skip: Int
-    private let user: ShadowsocksUser
-    private var downlink: ShadowsocksChunks?
+    /// Nil on the server's side until the first bytes are sent, a fresh salt in front of them.
+    private var writer: ShadowsocksChunks?
     package let sawEnd = false
 
     /// - Parameters:
     ///   - uplink: the reader in front of the first chunk that holds payload.
     ///   - skip: how many bytes of that chunk are the end of the request's address.
-    package init(user: ShadowsocksUser, uplink: ShadowsocksChunks, skip: Int) {
+    package init(server user: ShadowsocksUser, uplink: ShadowsocksChunks, skip: Int) {
         self.user = user
-        self.uplink = uplink
+        reader = ChunkReader(uplink)
         self.skip = skip
     }
 
+    /// - Parameter uplink: the writer behind the request.
+    package init(client user: ShadowsocksUser, uplink: ShadowsocksChunks) {
+        self.user = user
+        skip = 0
+        writer = uplink
+    }
+
     package func decode(_ buffer: inout ByteBuffer) throws -> ByteBuffer? {
-        guard var payload = try uplink.read(&buffer) else { return nil }
+        if reader == nil {
+            guard let salt = buffer.readBytes(length: user.cipher.keyLength) else { return nil }
+            reader = ChunkReader(ShadowsocksChunks(cipher: user.cipher.session(masterKey: user.masterKey, salt: salt)))
+        }
+        guard var payload = try reader?.readAll(&buffer) else { return nil }
         payload.moveReaderIndex(forwardBy: min(skip, payload.readableBytes))
         skip = 0
         return payload
     }
 
-    /// A fresh salt goes in front of the first bytes.
     package func encode(_ payload: ByteBuffer, allocator: ByteBufferAllocator) -> ByteBuffer {
-        let chunks = payload.readableBytes / ShadowsocksChunks.payloadLimit + 1
-        var buffer = allocator.buffer(capacity: 32 + payload.readableBytes + chunks * 34)
-        if downlink == nil {
-            let salt = (0..<user.cipher.keyLength).map { _ in UInt8.random(in: .min ... .max) }
+        var buffer = allocator.buffer(capacity: 0)
+        if writer == nil {
+            let salt = RandomBytes.array(user.cipher.keyLength)
             buffer.writeBytes(salt)
-            downlink = ShadowsocksChunks(cipher: user.cipher.session(masterKey: user.masterKey, salt: salt))
+            writer = ShadowsocksChunks(cipher: user.cipher.session(masterKey: user.masterKey, salt: salt))
         }
-        try? downlink?.write(payload, into: &buffer)
+        try? writer?.write(payload, into: &buffer)
         return buffer
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import NIOCore
 package import ProxyCore
-import ProxyModel
+package import ProxyModel
 
 /// Shadowsocks datagrams: a salt, and the address and payload sealed under the key of that salt. The user is found by
 /// trying every key.
@@ -12,21 +12,20 @@ package final class ShadowsocksDatagrams: InboundDatagramFormat {
         self.users = users
     }
 
-    package func open(_ datagram: ByteBuffer) -> OpenedDatagram? {
-        for user in users.snapshot {
+    package func open(_ datagram: ByteBuffer, from source: Endpoint) -> OpenedDatagram? {
+        let found = users.find(from: source.ip) { user in
             let codec = ShadowsocksDatagramCodec(user: user)
-            if let packet = codec.decode(datagram) {
-                return OpenedDatagram(packet: packet, user: user.user, reply: codec)
-            }
+            return codec.decode(datagram).map { (packet: $0, codec: codec) }
         }
-        return nil
+        guard let (user, value) = found else { return nil }
+        return OpenedDatagram(packet: value.packet, user: user.user, reply: value.codec)
     }
 }
 
 /// The datagrams of one user.
 package final class ShadowsocksDatagramCodec: DatagramCodec {
     /// Each datagram has a key of its own.
-    private static let nonce = [UInt8](repeating: 0, count: 12)
+    private static let nonce = AEADNonce()
 
     private let user: ShadowsocksUser
 
@@ -47,7 +46,7 @@ package final class ShadowsocksDatagramCodec: DatagramCodec {
         var plain = allocator.buffer(capacity: packet.payload.readableBytes + 22)
         guard AddressForm.portLast.write(packet.peer.address, port: packet.peer.port, to: &plain) else { return nil }
         plain.writeImmutableBuffer(packet.payload)
-        let salt = (0..<user.cipher.keyLength).map { _ in UInt8.random(in: .min ... .max) }
+        let salt = RandomBytes.array(user.cipher.keyLength)
         var datagram = allocator.buffer(capacity: plain.readableBytes + 48)
         datagram.writeBytes(salt)
         let cipher = user.cipher.session(masterKey: user.masterKey, salt: salt)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import NIOCore
 package import ProxyCore
-import ProxyModel
+package import ProxyModel
 
 /// Reads a Shadowsocks request in any number of pieces: finds the user by trying every key on the first sealed length,
 /// and then the address in the first chunks.
@@ -11,14 +11,16 @@ package struct ShadowsocksHandshake: StreamHandshake {
 
     private let users: ShadowsocksUsers
     private let drain: DrainLength
+    private let source: IPAddress?
     private var user: ShadowsocksUser?
     private var chunks: ShadowsocksChunks?
     /// Bytes of the buffer that were turned into `request`.
     private var offset = 0
     private var request = ByteBuffer()
 
-    package init(users: ShadowsocksUsers, drain: DrainLength) {
+    package init(users: ShadowsocksUsers, drain: DrainLength, source: IPAddress? = nil) {
         self.users = users
+        self.source = source
         self.drain = drain
     }
 
@@ -52,7 +54,7 @@ package struct ShadowsocksHandshake: StreamHandshake {
                 let payload = address.readableBytes
                 buffer.moveReaderIndex(forwardBy: offset + (payload == 0 ? available - rest.readableBytes : 0))
                 let codec = ShadowsocksCodec(
-                    user: user, uplink: payload == 0 ? reader : before,
+                    server: user, uplink: payload == 0 ? reader : before,
                     skip: payload == 0 ? 0 : chunkLength - payload)
                 return serve(Destination(network: .tcp, address: host, port: port), user, codec)
             }
@@ -71,16 +73,14 @@ package struct ShadowsocksHandshake: StreamHandshake {
     }
 
     private func find(_ buffer: ByteBuffer) -> (ShadowsocksUser, AEADCipher)? {
-        let nonce = [UInt8](repeating: 0, count: 12)
-        for user in users.snapshot {
+        users.find(from: source) { user in
             let length = user.cipher.keyLength
             guard let salt = buffer.getBytes(at: buffer.readerIndex, length: length),
                 let sealed = buffer.getSlice(
                     at: buffer.readerIndex + length, length: ShadowsocksChunks.lengthField)
-            else { continue }
+            else { return nil }
             let cipher = user.cipher.session(masterKey: user.masterKey, salt: salt)
-            if (try? cipher.open(sealed, nonce: nonce)) != nil { return (user, cipher) }
+            return (try? cipher.open(sealed, nonce: AEADNonce())) == nil ? nil : cipher
         }
-        return nil
     }
 }

@@ -35,6 +35,6 @@ package final class ShadowsocksInbound: InboundProtocol {
     package var users: (any UserManaging)? { table }
 
     package func accept(_ connection: AcceptedConnection) -> any StreamHandshake {
-        ShadowsocksHandshake(users: table, drain: drain)
+        ShadowsocksHandshake(users: table, drain: drain, source: connection.source.ip)
     }
 }

@@ -10,22 +10,31 @@ package final class VMessUser: Sendable {
     package let user: ProxyUser
     package let id: UserID
     package let commandKey: [UInt8]
-    /// Decrypts the identifiers in front of this user's requests.
-    package let identifier: AES128Block
+    /// The AES-128 key of the identifiers in front of this user's requests.
+    package let identifierKey: [UInt8]
 
     package init(user: ProxyUser, id: UserID) {
         self.user = user
         self.id = id
         commandKey = VMessKeys.command(id)
-        identifier = AES128Block(key: Array(VMessKeys.derive(commandKey, "AES Auth ID Encryption").prefix(16)))
+        identifierKey = Array(VMessKeys.derive(commandKey, "AES Auth ID Encryption").prefix(16))
     }
 }
 
-/// The users of a VMess inbound. A request is matched against every user in turn, so the table is a list, which a
+/// The users of a VMess inbound. A request is matched against the users in turn, so the table is a list, which a
 /// handshake takes as a snapshot; a user without an e-mail is listed and counted, and cannot be removed.
+///
+/// An identifier holds random bytes under a key of the user's own, so there is nothing to look up: a source's last user is
+/// tried first, and then everybody, one AES block each.
 package final class VMessUsers: UserManaging {
+    package struct Snapshot: Sendable {
+        package fileprivate(set) var users: [VMessUser] = []
+        /// The identifier keys, in the order of `users`.
+        package fileprivate(set) var keys = AESKeyList()
+    }
+
     private struct State {
-        var users: [VMessUser] = []
+        var table = Snapshot()
         /// Where a user is, by lower-case e-mail.
         var positions: [String: Int] = [:]
     }
@@ -46,9 +55,10 @@ package final class VMessUsers: UserManaging {
         let isNew = state.withLock { state in
             if !name.isEmpty {
                 guard state.positions[name] == nil else { return false }
-                state.positions[name] = state.users.count
+                state.positions[name] = state.table.users.count
             }
-            state.users.append(added)
+            state.table.users.append(added)
+            state.table.keys.append(added.identifierKey)
             return true
         }
         guard isNew else { throw ControlError("\(scope): User \(user.email) already exists.") }
@@ -59,10 +69,11 @@ package final class VMessUsers: UserManaging {
         guard !email.isEmpty else { throw ControlError("\(scope): Email must not be empty.") }
         let removed = state.withLock { state in
             guard let position = state.positions.removeValue(forKey: email.lowercased()),
-                let last = state.users.popLast()
+                let last = state.table.users.popLast()
             else { return false }
-            if position < state.users.count {
-                state.users[position] = last
+            state.table.keys.swapRemove(at: position)
+            if position < state.table.users.count {
+                state.table.users[position] = last
                 if !last.user.email.isEmpty { state.positions[last.user.email.lowercased()] = position }
             }
             return true
@@ -71,10 +82,10 @@ package final class VMessUsers: UserManaging {
     }
 
     package func user(email: String) -> ProxyUser? {
-        state.withLock { state in state.positions[email.lowercased()].map { state.users[$0].user } }
+        state.withLock { state in state.positions[email.lowercased()].map { state.table.users[$0].user } }
     }
 
-    package func all() -> [ProxyUser] { snapshot.map(\.user) }
-    package var count: Int { state.withLock { $0.users.count } }
-    package var snapshot: [VMessUser] { state.withLock { $0.users } }
+    package func all() -> [ProxyUser] { snapshot.users.map(\.user) }
+    package var count: Int { state.withLock { $0.table.users.count } }
+    package var snapshot: Snapshot { state.withLock { $0.table } }
 }

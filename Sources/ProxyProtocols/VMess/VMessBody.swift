@@ -29,18 +29,37 @@ package struct VMessBody: Sendable {
 
     /// What goes to the client in front of the chunks.
     package func responseHeader() throws(ProtocolError) -> ByteBuffer {
-        let key = VMessKeys.response(request.key)
-        let iv = VMessKeys.response(request.iv)
-        func seal(_ plain: [UInt8], _ part: String, into buffer: inout ByteBuffer) throws(ProtocolError) {
-            let label = "AEAD Resp Header"
-            let cipher = AEADCipher(.aesGCM, key: Array(VMessKeys.derive(key, "\(label)\(part) Key").prefix(16)))
-            let nonce = Array(VMessKeys.derive(iv, "\(label)\(part) IV").prefix(12))
-            try cipher.seal(ByteBuffer(bytes: plain), nonce: nonce, into: &buffer)
-        }
         var buffer = ByteBuffer()
-        try seal([0, 4], " Len", into: &buffer)
-        try seal([request.check, 0, 0, 0], "", into: &buffer)
+        for (plain, part) in [([0, 4], " Len"), ([request.check, 0, 0, 0], "")] {
+            let (cipher, nonce) = responseCipher(part)
+            try cipher.seal(ByteBuffer(bytes: plain as [UInt8]), nonce: nonce, into: &buffer)
+        }
         return buffer
+    }
+
+    /// Reads what a server sends in front of its chunks; false = not complete yet, the buffer is then as it was.
+    package func readResponseHeader(_ buffer: inout ByteBuffer) throws(ProtocolError) -> Bool {
+        var rest = buffer
+        guard let sealedLength = rest.readSlice(length: 2 + AEADCipher.tagLength) else { return false }
+        let (lengthCipher, lengthNonce) = responseCipher(" Len")
+        let length = try lengthCipher.open(sealedLength, nonce: lengthNonce)
+        let count = Int(length.getInteger(at: length.readerIndex, as: UInt16.self) ?? 0)
+        guard let sealed = rest.readSlice(length: count + AEADCipher.tagLength) else { return false }
+        let (cipher, nonce) = responseCipher("")
+        let header = try cipher.open(sealed, nonce: nonce)
+        // Behind the check byte stand options and commands, of which none means anything to a client of today.
+        guard header.readableBytes >= 4, header.getInteger(at: header.readerIndex) == request.check else {
+            throw ProtocolError(.malformed, "VMess response to another request")
+        }
+        buffer = rest
+        return true
+    }
+
+    private func responseCipher(_ part: String) -> (cipher: AEADCipher, nonce: AEADNonce) {
+        let label = "AEAD Resp Header"
+        let key = VMessKeys.derive(VMessKeys.response(request.key), "\(label)\(part) Key")
+        let nonce = VMessKeys.derive(VMessKeys.response(request.iv), "\(label)\(part) IV")
+        return (AEADCipher(.aesGCM, key: Array(key.prefix(16))), AEADNonce(nonce.prefix(12)))
     }
 
     private func chunks(key: [UInt8], iv: [UInt8]) -> VMessChunks {

@@ -3,23 +3,27 @@ package import NIOCore
 
 /// One direction of a VMess body, read or written chunk by chunk: a size, the sealed payload, and padding.
 ///
-/// The mask stream and the counters advance with every chunk, so each object serves one direction of one connection.
-package struct VMessChunks: Sendable {
+/// The mask stream and the counters advance with every chunk, so each value serves one direction of one connection, and
+/// its copies share the mask stream.
+package struct VMessChunks: ChunkFormat {
     /// Most payload in a chunk that the others' buffers hold whole.
-    package static let payloadLimit = 8192 - AEADCipher.tagLength - 18 - 64
+    package static let payloadLimit = 8192 - AEADCipher.tagLength - 18 - paddingLimit
     /// Most that a chunk of any length can hold.
-    package static let datagramLimit = 65535 - AEADCipher.tagLength - 64
+    package static let datagramLimit = 65535 - AEADCipher.tagLength - paddingLimit
+    private static let paddingLimit = 64
+    /// Most bytes of a chunk besides its payload: a sealed size, a tag and padding.
+    private static let overhead = 2 + 2 * AEADCipher.tagLength + paddingLimit
 
     private let cipher: AEADCipher
-    private let iv: [UInt8]
+    private let nonce: AEADNonce
     private let lengthCipher: AEADCipher?
-    private let lengthIV: [UInt8]
+    private let lengthNonce: AEADNonce
     private let masks: Bool
     private let pads: Bool
-    private var mask: SHAKE128
+    private let mask: SHAKE128
     private var counter: UInt16 = 0
     private var lengthCounter: UInt16 = 0
-    /// The chunk whose size was read and that is not complete yet.
+    /// The chunk whose size was read and whose payload comes next; `size` counts the padding.
     private var pending: (size: Int, padding: Int)?
     /// The peer's empty chunk was read.
     package private(set) var sawEnd = false
@@ -28,69 +32,123 @@ package struct VMessChunks: Sendable {
         cipher: AEADCipher, iv: [UInt8], lengthCipher: AEADCipher?, lengthIV: [UInt8], masks: Bool, pads: Bool
     ) {
         self.cipher = cipher
-        self.iv = iv
+        self.nonce = AEADNonce(iv.prefix(12))
         self.lengthCipher = lengthCipher
-        self.lengthIV = lengthIV
+        self.lengthNonce = AEADNonce(lengthIV.prefix(12))
         self.masks = masks
         self.pads = pads
         mask = SHAKE128(iv)
     }
 
-    /// The payload of the next chunk; nil when it is not complete yet, or when the end was read.
-    package mutating func read(_ buffer: inout ByteBuffer) throws(ProtocolError) -> ByteBuffer? {
-        guard !sawEnd else { return nil }
-        if pending == nil {
-            let length = lengthCipher == nil ? 2 : 2 + AEADCipher.tagLength
-            guard let field = buffer.readSlice(length: length) else { return nil }
+    // MARK: Reading
+
+    package var pieceLength: Int { pending?.size ?? (lengthCipher == nil ? 2 : 2 + AEADCipher.tagLength) }
+    package var expectsPayload: Bool { pending != nil }
+
+    package mutating func open(
+        _ piece: UnsafeRawBufferPointer, into target: UnsafeMutableRawPointer
+    ) throws(ProtocolError) -> Int {
+        guard let (size, padding) = pending else {
             // Both ends draw the padding before the mask.
             let padding = nextPadding()
-            pending = (try size(field), padding)
-        }
-        guard let (size, padding) = pending else { return nil }
-        let sealedLength = size - padding
-        guard sealedLength >= AEADCipher.tagLength else {
-            throw ProtocolError(.malformed, "chunk is shorter than its tag")
-        }
-        guard sealedLength > AEADCipher.tagLength else {
+            let size = try openSize(piece)
+            guard size - padding >= AEADCipher.tagLength else {
+                throw ProtocolError(.malformed, "chunk is shorter than its tag")
+            }
             // The tag of the empty chunk and its padding may never come, and need no check.
-            sawEnd = true
-            return nil
+            sawEnd = size - padding == AEADCipher.tagLength
+            pending = (size, padding)
+            return 0
         }
-        guard buffer.readableBytes >= size, let sealed = buffer.readSlice(length: sealedLength) else { return nil }
-        buffer.moveReaderIndex(forwardBy: padding)
         pending = nil
-        return try cipher.open(sealed, nonce: Self.nonce(&counter, iv))
+        let sealed = UnsafeRawBufferPointer(rebasing: piece[..<(size - padding)])
+        guard cipher.open(sealed, nonce: Self.next(nonce, &counter), into: target) else {
+            throw ProtocolError(.malformed, "wrong tag")
+        }
+        return sealed.count - AEADCipher.tagLength
     }
 
-    /// Writes one chunk; an empty one marks the end.
+    private mutating func openSize(_ field: UnsafeRawBufferPointer) throws(ProtocolError) -> Int {
+        guard let lengthCipher else {
+            let value = UInt16(bigEndian: field.loadUnaligned(as: UInt16.self))
+            return Int(masks ? value ^ mask.next() : value)
+        }
+        var plain: UInt16 = 0
+        let opened = withUnsafeMutableBytes(of: &plain) { plain in
+            guard let base = plain.baseAddress else { return false }
+            return lengthCipher.open(field, nonce: Self.next(lengthNonce, &lengthCounter), into: base)
+        }
+        guard opened else { throw ProtocolError(.malformed, "wrong tag of a size") }
+        return Int(UInt16(bigEndian: plain)) + AEADCipher.tagLength
+    }
+
+    // MARK: Writing
+
+    /// Writes payload as chunks of at most ``payloadLimit``.
+    package mutating func write(stream payload: ByteBuffer, into buffer: inout ByteBuffer) throws(ProtocolError) {
+        let chunks = payload.readableBytes / Self.payloadLimit + 1
+        try write(
+            payload, limit: Self.payloadLimit, room: payload.readableBytes + chunks * Self.overhead, into: &buffer)
+    }
+
+    /// Writes one chunk of at most ``datagramLimit`` bytes; an empty one marks the end.
     package mutating func write(_ payload: ByteBuffer, into buffer: inout ByteBuffer) throws(ProtocolError) {
+        guard payload.readableBytes <= Self.datagramLimit else {
+            throw ProtocolError(.tooLarge, "chunk of \(payload.readableBytes) bytes")
+        }
+        try write(payload, limit: .max, room: payload.readableBytes + Self.overhead, into: &buffer)
+    }
+
+    private mutating func write(
+        _ payload: ByteBuffer, limit: Int, room: Int, into buffer: inout ByteBuffer
+    ) throws(ProtocolError) {
+        var isSealed = true
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: room) { target in
+            guard let base = target.baseAddress else { return 0 }
+            return payload.withUnsafeReadableBytes { source in
+                var offset = 0
+                var written = 0
+                repeat {
+                    let count = min(limit, source.count - offset)
+                    let part = UnsafeRawBufferPointer(rebasing: source[offset..<(offset + count)])
+                    written += seal(part, into: base + written, &isSealed)
+                    offset += count
+                } while offset < source.count
+                return written
+            }
+        }
+        guard isSealed else { throw ProtocolError(.malformed, "a key of a wrong length") }
+    }
+
+    /// Writes one chunk and answers its length; the payload and ``overhead`` fit in `target`.
+    private mutating func seal(
+        _ payload: UnsafeRawBufferPointer, into target: UnsafeMutableRawPointer, _ isSealed: inout Bool
+    ) -> Int {
         let padding = nextPadding()
-        let size = UInt16(clamping: payload.readableBytes + AEADCipher.tagLength + padding)
+        let size = UInt16(truncatingIfNeeded: payload.count + AEADCipher.tagLength + padding)
+        var length = 2
         if let lengthCipher {
-            var field = ByteBuffer()
-            field.writeInteger(size - UInt16(AEADCipher.tagLength))
-            try lengthCipher.seal(field, nonce: Self.nonce(&lengthCounter, lengthIV), into: &buffer)
+            let plain = (size - UInt16(AEADCipher.tagLength)).bigEndian
+            let sealed = withUnsafeBytes(of: plain) {
+                lengthCipher.seal($0, nonce: Self.next(lengthNonce, &lengthCounter), into: target)
+            }
+            isSealed = isSealed && sealed
+            length += AEADCipher.tagLength
         } else {
-            buffer.writeInteger(masks ? size ^ mask.next() : size)
+            target.storeBytes(of: (masks ? size ^ mask.next() : size).bigEndian, as: UInt16.self)
         }
-        try cipher.seal(payload, nonce: Self.nonce(&counter, iv), into: &buffer)
-        buffer.writeBytes((0..<padding).map { _ in UInt8.random(in: .min ... .max) })
+        let sealed = cipher.seal(payload, nonce: Self.next(nonce, &counter), into: target + length)
+        isSealed = isSealed && sealed
+        length += payload.count + AEADCipher.tagLength
+        if padding > 0 { RandomBytes.fill(target + length, count: padding) }
+        return length + padding
     }
 
-    private mutating func nextPadding() -> Int { pads && masks ? Int(mask.next() % 64) : 0 }
-
-    private mutating func size(_ field: ByteBuffer) throws(ProtocolError) -> Int {
-        if let lengthCipher {
-            let plain = try lengthCipher.open(field, nonce: Self.nonce(&lengthCounter, lengthIV))
-            return Int(plain.getInteger(at: plain.readerIndex, as: UInt16.self) ?? 0) + AEADCipher.tagLength
-        }
-        let value = field.getInteger(at: field.readerIndex, as: UInt16.self) ?? 0
-        return Int(masks ? value ^ mask.next() : value)
-    }
+    private func nextPadding() -> Int { pads && masks ? Int(mask.next() % UInt16(Self.paddingLimit)) : 0 }
 
     /// The counter wraps at 65536, as everybody's does.
-    private static func nonce(_ counter: inout UInt16, _ iv: [UInt8]) -> [UInt8] {
+    private static func next(_ nonce: AEADNonce, _ counter: inout UInt16) -> AEADNonce {
         defer { counter &+= 1 }
-        return [UInt8(counter >> 8), UInt8(truncatingIfNeeded: counter)] + iv.dropFirst(2).prefix(10)
+        return nonce.with(bigEndian: counter)
     }
 }

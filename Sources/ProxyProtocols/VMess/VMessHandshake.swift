@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import NIOCore
 package import ProxyCore
-import ProxyModel
+package import ProxyModel
 
 /// Reads a VMess request with an AEAD header, in any number of pieces.
 ///
@@ -12,19 +12,19 @@ package struct VMessHandshake: StreamHandshake {
     private static let prefixLength = 16 + 2 + AEADCipher.tagLength + 8
 
     private let server: VMessServer
+    private let source: IPAddress?
     private var user: VMessUser?
     private var headerLength: Int?
 
-    package init(server: VMessServer) {
+    package init(server: VMessServer, source: IPAddress? = nil) {
         self.server = server
+        self.source = source
     }
 
     package mutating func receive(_ buffer: inout ByteBuffer) -> HandshakeStep {
-        guard let identifier = buffer.getBytes(at: buffer.readerIndex, length: 16),
-            let block = UserID(bytes: identifier)
-        else { return .needMore }
+        guard let identifier = buffer.getBytes(at: buffer.readerIndex, length: 16) else { return .needMore }
         if user == nil {
-            switch server.match(block) {
+            switch server.match(AESBlock.Block(identifier), from: source) {
             case .user(let found): user = found
             case .refused(let reason): return drain(reason, buffer)
             }
@@ -35,7 +35,7 @@ package struct VMessHandshake: StreamHandshake {
         else { return .needMore }
         do {
             if headerLength == nil {
-                let plain = try Self.open(sealedLength, "Length", user, identifier, nonce)
+                let plain = try Self.open(sealedLength, "_Length", user, identifier, nonce)
                 headerLength = plain.getInteger(at: plain.readerIndex, as: UInt16.self).map(Int.init)
             }
             let length = (headerLength ?? 0) + AEADCipher.tagLength
@@ -53,12 +53,8 @@ package struct VMessHandshake: StreamHandshake {
     private static func open(
         _ sealed: ByteBuffer, _ part: String, _ user: VMessUser, _ identifier: [UInt8], _ nonce: [UInt8]
     ) throws(ProtocolError) -> ByteBuffer {
-        let suffix = part.isEmpty ? "" : "_\(part)"
-        let label = "VMess Header AEAD"
-        let key = VMessKeys.derive(user.commandKey, "\(label) Key\(suffix)", identifier, nonce)
-        let iv = VMessKeys.derive(user.commandKey, "\(label) Nonce\(suffix)", identifier, nonce)
-        return try AEADCipher(.aesGCM, key: Array(key.prefix(16)))
-            .open(sealed, nonce: Array(iv.prefix(12)), authenticating: identifier)
+        let (cipher, iv) = VMessKeys.header(part, user.commandKey, identifier, nonce)
+        return try cipher.open(sealed, nonce: iv, authenticating: identifier)
     }
 
     private func drain(_ reason: String, _ buffer: ByteBuffer) -> HandshakeStep {
@@ -80,9 +76,9 @@ package struct VMessHandshake: StreamHandshake {
         if command == .udp {
             return .packets(
                 PacketRequest(
-                    target: target, user: user.user, responseHeader: response, codec: VMessPacketCodec(body)))
+                    target: target, user: user.user, responseHeader: response, codec: VMessPacketCodec(server: body)))
         }
         return .stream(
-            StreamRequest(target: target, user: user.user, responseHeader: response, codec: VMessCodec(body)))
+            StreamRequest(target: target, user: user.user, responseHeader: response, codec: VMessCodec(server: body)))
     }
 }

@@ -24,6 +24,6 @@ package final class VMessInbound: InboundProtocol {
     package var users: (any UserManaging)? { server.users }
 
     package func accept(_ connection: AcceptedConnection) -> any StreamHandshake {
-        VMessHandshake(server: server)
+        VMessHandshake(server: server, source: connection.source.ip)
     }
 }

@@ -32,6 +32,16 @@ package enum VMessKeys {
         return hash(inner, padded.map { $0 ^ 0x5c } + hash(inner, padded.map { $0 ^ 0x36 } + message))
     }
 
+    /// What seals the length (`part` "_Length") or the rest (`part` "") of a request's header.
+    static func header(
+        _ part: String, _ commandKey: [UInt8], _ identifier: [UInt8], _ nonce: [UInt8]
+    ) -> (cipher: AEADCipher, nonce: AEADNonce) {
+        let label = "VMess Header AEAD"
+        let key = derive(commandKey, "\(label) Key\(part)", identifier, nonce)
+        let iv = derive(commandKey, "\(label) Nonce\(part)", identifier, nonce)
+        return (AEADCipher(.aesGCM, key: Array(key.prefix(16))), AEADNonce(iv.prefix(12)))
+    }
+
     /// The 32-byte ChaCha20-Poly1305 key that a 16-byte key stands for.
     package static func chaCha(_ key: [UInt8]) -> [UInt8] {
         let first = Array(Insecure.MD5.hash(data: key))

@@ -42,6 +42,18 @@ package struct VMessRequest: Sendable {
     /// Absent for mux and unknown commands.
     package let target: Destination?
 
+    package init(
+        iv: [UInt8], key: [UInt8], check: UInt8, options: Options, security: Security, target: Destination
+    ) {
+        self.iv = iv
+        self.key = key
+        self.check = check
+        self.options = options
+        self.security = security
+        command = target.network == .udp ? .udp : .tcp
+        self.target = target
+    }
+
     /// Reads a header. Throws for one that is cut off, has a wrong checksum or an address that cannot be.
     package init(_ header: ByteBuffer) throws(ProtocolError) {
         let cutOff = ProtocolError(.malformed, "header is cut off")

@@ -29,7 +29,7 @@ struct ShadowsocksDatagramTests {
         ),
     ])
     func readsWhatOtherClientsSend(datagram: String, email: String) throws {
-        let opened = try #require(ShadowsocksDatagrams(users: users).open(buffer(datagram)))
+        let opened = try #require(ShadowsocksDatagrams(users: users).open(buffer(datagram), from: connection.source))
         #expect(opened.user?.email == email)
         #expect("\(opened.packet.peer)" == "udp:127.0.0.1:21002")
         #expect(String(buffer: opened.packet.payload) == "hello")
@@ -50,7 +50,9 @@ struct ShadowsocksDatagramTests {
         let datagrams = ShadowsocksDatagrams(users: users)
         var generator = SplitMix(state: 6)
         for _ in 0..<200 {
-            #expect(datagrams.open(ByteBuffer(bytes: generator.bytes(upTo: 100)))?.packet.peer == nil)
+            #expect(
+                datagrams.open(ByteBuffer(bytes: generator.bytes(upTo: 100)), from: connection.source)?.packet.peer
+                    == nil)
         }
     }
 }

@@ -16,6 +16,7 @@ struct ShadowsocksHandshakeTests {
             case .aes128GCM: .aes128Gcm
             case .aes256GCM: .aes256Gcm
             case .chaCha20Poly1305: .chacha20Poly1305
+            case .xChaCha20Poly1305: .xchacha20Poly1305
             }
         try users.add(user("a@b", shadowsocksAccount(vector.password, type)))
         return users
@@ -109,7 +110,7 @@ struct ShadowsocksHandshakeTests {
     @Test func whatItWritesCanBeRead() throws {
         let user = try #require(users(ShadowsocksVector.all[0]).snapshot.last)
         let unused = ShadowsocksChunks(cipher: user.cipher.session(masterKey: user.masterKey, salt: []))
-        let codec = ShadowsocksCodec(user: user, uplink: unused, skip: 0)
+        let codec = ShadowsocksCodec(server: user, uplink: unused, skip: 0)
         var written = ByteBuffer()
         for count in [40_000, 1] {
             var part = codec.encode(ByteBuffer(repeating: 7, count: count), allocator: .init())
@@ -147,7 +148,7 @@ struct ShadowsocksHandshakeTests {
         for length: UInt16 in [0, 0x4000, 0xffff] {
             var input = ByteBuffer()
             try cipher.seal(
-                ByteBuffer(integer: length), nonce: Array(repeating: 0, count: 12), into: &input)
+                ByteBuffer(integer: length), nonce: AEADNonce(), into: &input)
             var chunks = ShadowsocksChunks(cipher: cipher)
             #expect(throws: ProtocolError.self) { try chunks.read(&input) }
         }

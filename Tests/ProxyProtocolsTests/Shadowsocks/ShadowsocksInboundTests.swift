@@ -55,12 +55,6 @@ struct ShadowsocksInboundTests {
         #expect(users.count == 1)
     }
 
-    @Test func whatIsNotThereIsRefusedByName() {
-        #expect(throws: ControlError("proxy/shadowsocks: not available in this build: cipher xchacha20Poly1305")) {
-            try users.add(user("b", shadowsocksAccount("x", .xchacha20Poly1305)))
-        }
-    }
-
     @Test func datagramsAreTakenWhereTheyAreAllowed() throws {
         var config = Xray_Proxy_Shadowsocks_ServerConfig()
         let streams = try ShadowsocksInbound(config)

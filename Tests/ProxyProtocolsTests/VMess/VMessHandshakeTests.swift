@@ -91,7 +91,7 @@ struct VMessHandshakeTests {
     @Test(arguments: VMessVector.all)
     func whatItWritesCanBeRead(vector: VMessVector) throws {
         let body = try body(vector)
-        let codec = VMessCodec(body)
+        let codec = VMessCodec(server: body)
         var generator = SplitMix(state: 4)
         let payload = (0..<40_000).map { _ in UInt8.random(in: 0...255, using: &generator) }
         var written = codec.encode(ByteBuffer(bytes: payload), allocator: .init())
@@ -107,23 +107,7 @@ struct VMessHandshakeTests {
     }
 
     private func body(_ vector: VMessVector) throws -> VMessBody {
-        let user = VMessUser(
-            user: ProxyUser(email: "", level: 0), id: try #require(UserID(VMessVector.user)))
-        var input = buffer(vector.clientToServer)
-        let prefix = (input.readBytes(length: 16), input.readSlice(length: 18), input.readBytes(length: 8))
-        let identifier = try #require(prefix.0)
-        let sealedLength = try #require(prefix.1)
-        let nonce = try #require(prefix.2)
-        func open(_ sealed: ByteBuffer, _ suffix: String) throws -> ByteBuffer {
-            let key = VMessKeys.derive(user.commandKey, "VMess Header AEAD Key\(suffix)", identifier, nonce)
-            let iv = VMessKeys.derive(user.commandKey, "VMess Header AEAD Nonce\(suffix)", identifier, nonce)
-            return try AEADCipher(.aesGCM, key: Array(key.prefix(16)))
-                .open(sealed, nonce: Array(iv.prefix(12)), authenticating: identifier)
-        }
-        let length = try Int(#require(open(sealedLength, "_Length").getInteger(at: 0, as: UInt16.self)))
-        let sealed = input.readSlice(length: length + 16)
-        let request = try VMessRequest(open(#require(sealed), ""))
-        return try #require(VMessBody(request))
+        try #require(VMessBody(vector.opened().request))
     }
 
     @Test func everyTruncationNeedsMore() throws {

@@ -46,7 +46,7 @@ struct VMessPrimitivesTests {
     }
 
     @Test func theMaskStream() {
-        var mask = SHAKE128(bytes("000102030405060708090a0b0c0d0e0f"))
+        let mask = SHAKE128(bytes("000102030405060708090a0b0c0d0e0f"))
         let expected: [UInt16] = [
             0x9848, 0x1946, 0xde85, 0xc670, 0xa7a8, 0x4432, 0xab40, 0x91a8, 0x1ec7, 0xa312, 0x6d0f, 0x60d3, 0x3a58,
             0x9bd8, 0x2714, 0xfbcf,
@@ -56,20 +56,44 @@ struct VMessPrimitivesTests {
 
     /// Positions 1000 and on, behind several blocks of the sponge.
     @Test func theMaskStreamGoesOnBehindABlock() {
-        var mask = SHAKE128(bytes("000102030405060708090a0b0c0d0e0f"))
+        let mask = SHAKE128(bytes("000102030405060708090a0b0c0d0e0f"))
         for _ in 0..<500 { _ = mask.next() }
         #expect([mask.next(), mask.next()] == [0x9133, 0xee08])
     }
 
-    /// FIPS 197 appendix C.1, and the identifier of a request.
+    /// FIPS 197 appendices C.1 and C.3, and the identifier of a request.
     @Test(arguments: [
         ("000102030405060708090a0b0c0d0e0f", "69c4e0d86a7b0430d8cdb78070b4c55a", "00112233445566778899aabbccddeeff"),
+        (
+            "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", "8ea2b7ca516745bfeafc49904b496089",
+            "00112233445566778899aabbccddeeff"
+        ),
         ("1415ba74ca8b3d041a8f583fb4116315", "7997d3314952dc37e0b284331b6bb2e7", "000000006553f100deadbeef72f52d60"),
     ])
-    func aesBlocks(key: String, block: String, plain: String) throws {
-        let block = try #require(UserID(bytes: bytes(block)))
-        let decrypted = AES128Block(key: bytes(key)).decrypt(high: block.high, low: block.low)
-        #expect(UserID(high: decrypted.high, low: decrypted.low).bytes == bytes(plain))
+    func aesBlocks(key: String, block: String, plain: String) {
+        let aes = AESBlock(key: bytes(key))
+        let (block, plain) = (AESBlock.Block(bytes(block)), AESBlock.Block(bytes(plain)))
+        #expect(aes.decrypt(block) == plain)
+        #expect(aes.encrypt(plain) == block)
+        #expect(AESBlock.Block(block.bytes) == block)
+    }
+
+    @Test func aListOfKeysFindsTheOneOfABlock() throws {
+        let keys = (0..<5).map { [UInt8](repeating: $0, count: 16) }
+        var list = AESKeyList()
+        for key in keys { list.append(key) }
+        let plain = AESBlock.Block(high: 7, low: 8)
+        func find(_ key: [UInt8], preferring hint: Int? = nil) -> Int? {
+            list.find(AESBlock(key: key).encrypt(plain), preferring: hint) { $0 == plain }?.index
+        }
+        #expect(keys.map { find($0) } == [0, 1, 2, 3, 4])
+        // A wrong hint, and one behind the end.
+        #expect(find(keys[3], preferring: 1) == 3 && find(keys[3], preferring: 99) == 3)
+        list.swapRemove(at: 1)
+        #expect(keys.map { find($0) } == [0, nil, 2, 3, 1])
+        list.swapRemove(at: 3)
+        list.swapRemove(at: 17)
+        #expect(keys.map { find($0) } == [0, nil, 2, nil, 1])
     }
 
     @Test func theChecksumOfAnIdentifier() {
