@@ -23,7 +23,7 @@ final class CoreStage {
     /// - Parameter settings: Makes the inbound's settings, knowing the port of the server behind the proxy.
     init(
         policy: Xray_App_Policy_Policy = .init(), outbound: any SwiftProtobuf.Message = CoreStage.openFreedom,
-        settings: (UInt16) -> any SwiftProtobuf.Message
+        settings: (UInt16) throws -> any SwiftProtobuf.Message
     ) async throws {
         server = try ByteServer()
         port = try TCPClient.freePort()

@@ -20,6 +20,8 @@ final class PacketFlow {
     private let deliver: (Packet) -> Void
     private var isClosed = false
     var onClose: (() -> Void)?
+    /// Called before `onClose` when the link ended the flow.
+    var onFailure: ((any Error) -> Void)?
 
     init(
         flow: Flow, loop: LoopContext, link: (any PacketLink)?, uplink: Counter?, downlink: Counter?,
@@ -37,7 +39,11 @@ final class PacketFlow {
         flow.onClose = { [weak self] in self?.close() }
         link?.start(
             receive: { [weak self] packet in self?.received(packet) },
-            failed: { [weak self] _ in self?.close() })
+            failed: { [weak self] error in
+                guard let self, !isClosed else { return }
+                onFailure?(error)
+                close()
+            })
     }
 
     func send(_ packet: Packet) {
@@ -55,6 +61,7 @@ final class PacketFlow {
         link?.close()
         flow.onClose = nil
         loop.remove(flow)
+        onFailure = nil
         onClose?()
         onClose = nil
     }

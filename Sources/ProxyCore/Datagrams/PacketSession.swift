@@ -4,12 +4,21 @@ import ProxyModel
 import Telemetry
 
 /// The datagrams of one source: each target is routed by the rules once, and all targets that go to the same outbound share
-/// one flow and one socket there, so that the far ends see one address (full cone). Confined to its event loop.
+/// one flow and one socket there, so that the far ends see one address (full cone); where an outbound's protocol names a
+/// target only once, each target has a flow of its own. Confined to its event loop.
 final class PacketSession {
+    private struct FlowKey: Hashable {
+        let outbound: ObjectIdentifier
+        /// Nil for a flow that serves all targets.
+        var target: Destination?
+    }
+
     /// How long a source may be silent before its sockets are given up.
     static let idleLimit = TimeAmount.seconds(60)
     /// Targets whose routes are remembered; beyond it they are routed anew.
     private static let rememberedTargets = 1024
+    /// Flows of one source; datagrams that would need another are dropped until one has fallen silent.
+    private static let flowLimit = 256
 
     private let services: CoreServices
     private let loop: LoopContext
@@ -17,7 +26,7 @@ final class PacketSession {
     /// Takes datagrams that come back; `peer` is where they come from.
     private let deliver: (Packet) -> Void
     private var routes: [Destination: PacketFlow] = [:]
-    private var flows: [ObjectIdentifier: PacketFlow] = [:]
+    private var flows: [FlowKey: PacketFlow] = [:]
     private var isClosed = false
     /// Called when the last flow has ended by itself.
     var onIdle: (() -> Void)?
@@ -55,20 +64,26 @@ final class PacketSession {
         guard !isClosed else { return }
         services.logRoute(session, route)
         guard let outbound = route.outbound else { return }
-        let key = ObjectIdentifier(outbound)
-        let flow = flows[key] ?? open(session, outbound: outbound)
-        guard let flow else { return }
-        flows[key] = flow
+        let shared = FlowKey(outbound: ObjectIdentifier(outbound))
+        let own = FlowKey(outbound: shared.outbound, target: packet.peer)
+        guard let flow = flows[shared] ?? flows[own] ?? open(session, outbound: outbound) else { return }
         if routes.count >= Self.rememberedTargets { routes.removeAll(keepingCapacity: true) }
         routes[packet.peer] = flow
         flow.send(packet)
     }
 
     private func open(_ session: Session, outbound: Outbound) -> PacketFlow? {
+        guard flows.count < Self.flowLimit else { return nil }
         let link: (any PacketLink)?
+        var key = FlowKey(outbound: ObjectIdentifier(outbound))
         switch outbound.proto.packets(for: session) {
         case .socket(let plan):
             link = UDPSocketLink(plan: plan, services: services, loop: loop)
+        case .stream(let plan):
+            if !plan.servesAllTargets { key.target = session.target }
+            link = StreamPacketLink(plan: plan, target: session.target, services: services, loop: loop)
+        case .relay(let plan):
+            link = RelayPacketLink(plan: plan, services: services, loop: loop)
         case .discard:
             link = nil
         case .refuse(let why):
@@ -78,13 +93,18 @@ final class PacketSession {
         let flow = services.openFlow(session, outbound: outbound, on: loop, idleLimit: Self.idleLimit)
         let packets = PacketFlow(
             flow: flow, loop: loop, link: link, uplink: outbound.uplink, downlink: outbound.downlink, deliver: deliver)
-        let key = ObjectIdentifier(outbound)
         packets.onClose = { [weak self] in self?.left(key) }
+        packets.onFailure = { [services] error in
+            services.log.write(
+                .info, session: session.logID, "proxy/\(outbound.proto.name)",
+                "datagrams to \(session.target) ended > \(error)")
+        }
+        flows[key] = packets
         packets.start()
         return packets
     }
 
-    private func left(_ key: ObjectIdentifier) {
+    private func left(_ key: FlowKey) {
         guard !isClosed else { return }
         guard let gone = flows.removeValue(forKey: key) else { return }
         routes = routes.filter { $0.value !== gone }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import NIOCore
+package import ProxyModel
 
 /// What an outbound says to its server, and hears from it, before payload flows: a pure state machine, fed on the event
 /// loop.
@@ -9,6 +10,12 @@ package import NIOCore
 /// `needMore`.
 package protocol ClientHandshake {
     mutating func receive(_ buffer: inout ByteBuffer) -> ClientHandshakeStep
+}
+
+/// A handshake that ends with an address for datagrams.
+package protocol AssociateHandshake: ClientHandshake {
+    /// Where datagrams go, once `receive` has answered `done`; an unspecified address stands for the server's own.
+    var relay: Destination? { get }
 }
 
 package enum ClientHandshakeStep {

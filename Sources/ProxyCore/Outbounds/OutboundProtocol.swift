@@ -24,6 +24,10 @@ package enum StreamPlan {
 package enum PacketPlan {
     /// A UDP socket per source; `admits` is asked for every target address.
     case socket(PacketSocketPlan)
+    /// Frames in a connection that is dialled.
+    case stream(PacketStreamPlan)
+    /// Each in a datagram of its own to a server.
+    case relay(PacketRelayPlan)
     /// Swallow everything.
     case discard
     case refuse(String)
@@ -69,6 +73,47 @@ package struct PacketSocketPlan {
         self.admits = admits
         self.localAddress = localAddress
         self.redirect = redirect
+    }
+}
+
+/// Datagrams framed in a connection to a server.
+package struct PacketStreamPlan {
+    package var dial: DialPlan
+    /// Writes and reads the frames, behind the dial's handshake.
+    package var codec: any PacketStreamCodec
+    /// One connection serves all targets of a source (full cone); otherwise each target has one of its own, and what comes
+    /// back is from that target.
+    package var servesAllTargets: Bool
+
+    package init(dial: DialPlan, codec: any PacketStreamCodec, servesAllTargets: Bool) {
+        self.dial = dial
+        self.codec = codec
+        self.servesAllTargets = servesAllTargets
+    }
+}
+
+/// Datagrams that a server takes on a UDP port, one for each of ours and with the target inside.
+package struct PacketRelayPlan {
+    /// Where they go; with an association, the server that the connection was made to.
+    package var server: Destination
+    package var codec: any DatagramCodec
+    /// A connection that opens the server's port, and that lives as long as the datagrams flow (SOCKS5 UDP ASSOCIATE).
+    package var association: Association?
+
+    package struct Association {
+        package var dial: DialPlan
+        package var handshake: any AssociateHandshake
+
+        package init(dial: DialPlan, handshake: any AssociateHandshake) {
+            self.dial = dial
+            self.handshake = handshake
+        }
+    }
+
+    package init(server: Destination, codec: any DatagramCodec, association: Association? = nil) {
+        self.server = server
+        self.codec = codec
+        self.association = association
     }
 }
 

@@ -3,8 +3,9 @@ package import NIOCore
 package import ProxyCore
 package import ProxyModel
 
-/// Speaks the client's side of SOCKS 5: offers one method, and asks for one connection (RFC 1928, RFC 1929).
-package struct SOCKSClientHandshake: ClientHandshake {
+/// Speaks the client's side of SOCKS 5: offers one method, and asks for one connection, or for a port for datagrams
+/// (RFC 1928, RFC 1929).
+package struct SOCKSClientHandshake: AssociateHandshake {
     package struct Account: Sendable {
         /// Each of at most 255 bytes.
         let username: String
@@ -18,12 +19,20 @@ package struct SOCKSClientHandshake: ClientHandshake {
 
     private enum State { case start, method, password, reply, done }
 
-    private let target: Destination
+    /// Nil where a port for datagrams is asked for.
+    private let target: Destination?
     private let account: Account?
     private var state = State.start
+    package private(set) var relay: Destination?
 
     package init(target: Destination, account: Account?) {
         self.target = target
+        self.account = account
+    }
+
+    /// Asks for UDP ASSOCIATE, without telling from which address the datagrams will come.
+    package init(associateWith account: Account?) {
+        target = nil
         self.account = account
     }
 
@@ -69,8 +78,9 @@ package struct SOCKSClientHandshake: ClientHandshake {
     }
 
     private mutating func request() -> ClientHandshakeStep {
-        var bytes = ByteBuffer(bytes: [SOCKS.version5, SOCKS.connect, 0])
-        guard AddressForm.portLast.write(target.address, port: target.port, to: &bytes) else {
+        var bytes = ByteBuffer(bytes: [SOCKS.version5, target == nil ? SOCKS.udpAssociate : SOCKS.connect, 0])
+        let address = target?.address ?? .ip(.anyV4)
+        guard AddressForm.portLast.write(address, port: target?.port ?? 0, to: &bytes) else {
             return .fail("the domain is too long")
         }
         state = .reply
@@ -86,7 +96,8 @@ package struct SOCKSClientHandshake: ClientHandshake {
         guard code == SOCKS.succeeded else { return .fail("the server refuses with code \(code)") }
         guard rest.readInteger(as: UInt8.self) != nil else { return .needMore }
         do {
-            guard try AddressForm.portLast.read(&rest) != nil else { return .needMore }
+            guard let (address, port) = try AddressForm.portLast.read(&rest) else { return .needMore }
+            relay = Destination(network: .udp, address: address, port: port)
         } catch {
             return .fail("the server's reply has a bad address")
         }

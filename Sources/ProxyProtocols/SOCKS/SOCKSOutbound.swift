@@ -4,7 +4,7 @@ package import ProxyCore
 import ProxyModel
 package import XrayProtos
 
-/// Sends streams through a SOCKS5 server.
+/// Sends streams and datagrams through a SOCKS5 server. All datagrams of a source share one association.
 package final class SOCKSOutbound: OutboundProtocol {
     package let name = "socks"
     private let server: Destination
@@ -34,6 +34,10 @@ package final class SOCKSOutbound: OutboundProtocol {
     }
 
     package func packets(for session: Session) -> PacketPlan {
-        .refuse("datagrams through SOCKS are not available in this build")
+        .relay(
+            PacketRelayPlan(
+                server: server, codec: SOCKSDatagramCodec(),
+                association: .init(
+                    dial: DialPlan(target: server), handshake: SOCKSClientHandshake(associateWith: account))))
     }
 }

@@ -4,7 +4,7 @@ package import ProxyCore
 import ProxyModel
 package import XrayProtos
 
-/// Sends streams through a Trojan server.
+/// Sends streams and datagrams through a Trojan server. All datagrams of a source share one connection.
 package final class TrojanOutbound: OutboundProtocol {
     package let name = "trojan"
     private let server: Destination
@@ -22,15 +22,19 @@ package final class TrojanOutbound: OutboundProtocol {
     }
 
     package func stream(for session: Session) -> StreamPlan {
-        guard let request = Trojan.request(key: key, target: session.target) else {
-            return .refuse("\(session.target): the domain is too long for Trojan")
-        }
-        var plan = DialPlan(target: server)
-        plan.handshake = PrefaceHandshake(request)
+        guard let plan = dial(session) else { return .refuse("\(session.target): the domain is too long for Trojan") }
         return .dial(plan)
     }
 
     package func packets(for session: Session) -> PacketPlan {
-        .refuse("datagrams through Trojan are not available in this build")
+        guard let plan = dial(session) else { return .refuse("\(session.target): the domain is too long for Trojan") }
+        return .stream(PacketStreamPlan(dial: plan, codec: TrojanPacketCodec(), servesAllTargets: true))
+    }
+
+    private func dial(_ session: Session) -> DialPlan? {
+        guard let request = Trojan.request(key: key, target: session.target) else { return nil }
+        var plan = DialPlan(target: server)
+        plan.handshake = PrefaceHandshake(request)
+        return plan
     }
 }

@@ -17,6 +17,18 @@ package enum VLESS {
     /// Version 0 and no addons: what a server sends in front of its first bytes.
     package static let responseHeader = ByteBuffer(bytes: [0, 0])
 
+    /// Takes a server's response header off the buffer; false = not complete yet.
+    static func readResponseHeader(_ buffer: inout ByteBuffer) throws(ProtocolError) -> Bool {
+        var rest = buffer
+        guard let version = rest.readInteger(as: UInt8.self) else { return false }
+        guard version == 0 else { throw ProtocolError(.malformed, "VLESS response of version \(version)") }
+        guard let addons = rest.readInteger(as: UInt8.self), rest.readSlice(length: Int(addons)) != nil else {
+            return false
+        }
+        buffer = rest
+        return true
+    }
+
     /// A request without addons; the payload follows. Nil when the domain is too long.
     package static func request(id: UserID, target: Destination) -> ByteBuffer? {
         var buffer = ByteBuffer(bytes: [0])

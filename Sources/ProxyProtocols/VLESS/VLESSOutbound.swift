@@ -2,10 +2,11 @@
 package import ControlAPI
 package import NIOCore
 package import ProxyCore
-import ProxyModel
+package import ProxyModel
 package import XrayProtos
 
-/// Sends streams through a VLESS server, without a flow and without encryption of its own.
+/// Sends streams and datagrams through a VLESS server, without a flow and without encryption of its own. Datagrams of one
+/// target go in a connection of their own.
 package final class VLESSOutbound: OutboundProtocol {
     package let name = "vless"
     private let server: Destination
@@ -28,16 +29,21 @@ package final class VLESSOutbound: OutboundProtocol {
     }
 
     package func stream(for session: Session) -> StreamPlan {
-        guard let request = VLESS.request(id: id, target: session.target) else {
-            return .refuse("\(session.target): the domain is too long for VLESS")
-        }
-        var plan = DialPlan(target: server, codec: VLESSResponseCodec())
-        plan.handshake = PrefaceHandshake(request)
+        guard var plan = dial(session) else { return .refuse("\(session.target): the domain is too long for VLESS") }
+        plan.codec = VLESSResponseCodec()
         return .dial(plan)
     }
 
     package func packets(for session: Session) -> PacketPlan {
-        .refuse("datagrams through VLESS are not available in this build")
+        guard let plan = dial(session) else { return .refuse("\(session.target): the domain is too long for VLESS") }
+        return .stream(PacketStreamPlan(dial: plan, codec: VLESSResponsePacketCodec(), servesAllTargets: false))
+    }
+
+    private func dial(_ session: Session) -> DialPlan? {
+        guard let request = VLESS.request(id: id, target: session.target) else { return nil }
+        var plan = DialPlan(target: server)
+        plan.handshake = PrefaceHandshake(request)
+        return plan
     }
 }
 
@@ -50,13 +56,7 @@ package final class VLESSResponseCodec: StreamCodec {
 
     package func decode(_ buffer: inout ByteBuffer) throws -> ByteBuffer? {
         if !sawHeader {
-            var rest = buffer
-            guard let version = rest.readInteger(as: UInt8.self) else { return nil }
-            guard version == 0 else { throw ProtocolError(.malformed, "VLESS response of version \(version)") }
-            guard let addons = rest.readInteger(as: UInt8.self), rest.readSlice(length: Int(addons)) != nil else {
-                return nil
-            }
-            buffer = rest
+            guard try VLESS.readResponseHeader(&buffer) else { return nil }
             sawHeader = true
         }
         return buffer.readableBytes > 0 ? buffer.readSlice(length: buffer.readableBytes) : nil
@@ -64,4 +64,24 @@ package final class VLESSResponseCodec: StreamCodec {
 
     package func encode(_ payload: ByteBuffer, allocator: ByteBufferAllocator) -> ByteBuffer { payload }
     package func finish(allocator: ByteBufferAllocator) -> ByteBuffer? { nil }
+}
+
+/// Datagrams from a VLESS server, behind its response header.
+package final class VLESSResponsePacketCodec: PacketStreamCodec {
+    private let packets = LengthPacketCodec()
+    private var sawHeader = false
+
+    package init() {}
+
+    package func decode(_ buffer: inout ByteBuffer, defaultTarget: Destination) throws -> Packet? {
+        if !sawHeader {
+            guard try VLESS.readResponseHeader(&buffer) else { return nil }
+            sawHeader = true
+        }
+        return try packets.decode(&buffer, defaultTarget: defaultTarget)
+    }
+
+    package func encode(_ packet: Packet, allocator: ByteBufferAllocator) -> ByteBuffer? {
+        packets.encode(packet, allocator: allocator)
+    }
 }

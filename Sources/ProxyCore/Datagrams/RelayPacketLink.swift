@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+import NIOPosix
+import ProxyModel
+
+/// Datagrams wrapped into datagrams to a server, on a UDP socket of their own. Only what comes from the server is taken.
+/// Confined to its event loop.
+final class RelayPacketLink: PacketLink, @unchecked Sendable {  // confined to `loop.eventLoop`
+    /// Datagrams that wait for the socket; more are dropped, as a network would.
+    private static let waitingLimit = 64
+
+    private let plan: PacketRelayPlan
+    private let services: CoreServices
+    private let loop: LoopContext
+    private let connection: ClientConnection?
+    private var channel: (any Channel)?
+    private var server: SocketAddress?
+    private var waiting: [Packet] = []
+    private var receive: ((Packet) -> Void)?
+    private var failed: ((any Error) -> Void)?
+    private var isClosed = false
+
+    init(plan: PacketRelayPlan, services: CoreServices, loop: LoopContext) {
+        self.plan = plan
+        self.services = services
+        self.loop = loop
+        connection = plan.association.map { association in
+            var dial = association.dial
+            dial.handshake = association.handshake
+            return ClientConnection(dial: dial, services: services, loop: loop)
+        }
+    }
+
+    func start(receive: @escaping (Packet) -> Void, failed: @escaping (any Error) -> Void) {
+        self.receive = receive
+        self.failed = failed
+        guard let connection else {
+            find(plan.server)
+            return
+        }
+        connection.onOpen = { [weak self] channel, handshake in
+            self?.associated((handshake as? any AssociateHandshake)?.relay, control: channel)
+            return nil
+        }
+        connection.onReceive = { $0.clear() }
+        connection.onFailure = { [weak self] error in self?.fail(error) }
+        connection.start(limit: .seconds(Int64(services.policy.level(0).handshake)))
+    }
+
+    func send(_ packet: Packet) {
+        guard !isClosed else { return }
+        guard let channel, let server else {
+            if waiting.count < Self.waitingLimit { waiting.append(packet) }
+            return
+        }
+        // A socket whose queue is full loses datagrams, as any does.
+        guard channel.isWritable, let data = plan.codec.encode(packet, allocator: channel.allocator) else { return }
+        channel.writeAndFlush(AddressedEnvelope(remoteAddress: server, data: data), promise: nil)
+    }
+
+    func close() {
+        isClosed = true
+        receive = nil
+        failed = nil
+        waiting = []
+        channel?.close(promise: nil)
+        channel = nil
+        connection?.close()
+    }
+
+    private func fail(_ error: any Error) {
+        failed?(error)
+    }
+
+    /// An unspecified address in the answer stands for the one that the connection goes to.
+    private func associated(_ relay: Destination?, control: any Channel) {
+        guard let relay else { return fail(DialError(description: "the server named no port for datagrams")) }
+        guard case .ip(let ip) = relay.address, ip.isUnspecified else { return find(relay) }
+        guard let endpoint = control.remoteAddress.flatMap(Endpoint.init) else {
+            return fail(DialError(description: "the server's address is not known"))
+        }
+        open(SocketAddress(endpoint.ip, port: relay.port))
+    }
+
+    private func find(_ server: Destination) {
+        switch server.address {
+        case .ip(let ip):
+            open(SocketAddress(ip, port: server.port))
+        case .domain(let name):
+            services.resolver.resolve(name, on: loop.eventLoop).assumeIsolated().whenSuccess { [self] addresses in
+                // A datagram that goes nowhere tells nothing, so the family that a server more likely has comes first.
+                guard let ip = DomainResolution.prefer4.order(addresses).first else {
+                    return fail(DialError(description: "\(name) cannot be resolved"))
+                }
+                open(SocketAddress(ip, port: server.port))
+            }
+        }
+    }
+
+    private func open(_ server: SocketAddress) {
+        guard !isClosed else { return }
+        let isIPv4 = server.protocol == .inet
+        UDPSockets.bind(to: SocketAddress(isIPv4 ? .anyV4 : .anyV6, port: 0), on: loop.eventLoop) {
+            [weak self] data, from in
+            guard let self, from == server, let packet = plan.codec.decode(data) else { return }
+            receive?(packet)
+        }.assumeIsolated().whenComplete { [self] result in
+            switch result {
+            case .success(let channel):
+                guard !isClosed else { return channel.close(promise: nil) }
+                self.channel = channel
+                self.server = server
+                let packets = waiting
+                waiting = []
+                for packet in packets { send(packet) }
+            case .failure(let error):
+                fail(error)
+            }
+        }
+    }
+}
