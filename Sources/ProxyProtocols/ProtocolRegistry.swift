@@ -52,6 +52,8 @@ package struct ProtocolRegistry: ProtocolFactory {
         inbound(Xray_Proxy_Dokodemo_Config.self) { s throws(ControlError) in try DokodemoInbound(s) }
         outbound(Xray_Proxy_Freedom_Config.self) { s throws(ControlError) in try FreedomOutbound(s) }
         outbound(Xray_Proxy_Vless_Outbound_Config.self) { s throws(ControlError) in try VLESSOutbound(s) }
+        outbound(Xray_Proxy_Vmess_Outbound_Config.self) { s throws(ControlError) in try VMessOutbound(s) }
+        outbound(Xray_Proxy_Shadowsocks_ClientConfig.self) { s throws(ControlError) in try ShadowsocksOutbound(s) }
         outbound(Xray_Proxy_Trojan_ClientConfig.self) { s throws(ControlError) in try TrojanOutbound(s) }
         outbound(Xray_Proxy_Socks_ClientConfig.self) { s throws(ControlError) in try SOCKSOutbound(s) }
         outbound(Xray_Proxy_Http_ClientConfig.self) { s throws(ControlError) in try HTTPOutbound(s) }
@@ -62,8 +64,6 @@ package struct ProtocolRegistry: ProtocolFactory {
             "shadowsocks_2022.RelayServerConfig")
         missing("hysteria", inbound: "hysteria.ServerConfig")
         missing("tun", inbound: "tun.Config")
-        missing("vmess", outbound: "vmess.outbound.Config")
-        missing("shadowsocks", outbound: "shadowsocks.ClientConfig")
         missing("shadowsocks_2022", outbound: "shadowsocks_2022.ClientConfig")
         missing("dns", outbound: "dns.Config")
         missing("loopback", outbound: "loopback.Config")

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+package import ControlAPI
+import Foundation
+import NIOCore
+package import ProxyCore
+import ProxyModel
+package import XrayProtos
+
+/// Sends streams and datagrams through a VMess server, with AEAD headers.
+///
+/// The body is sealed by AES-128-GCM or ChaCha20-Poly1305, with masked sizes and padding, and with authenticated sizes where
+/// the account's `experiments` ask for it. Datagrams of one target go in a connection of their own.
+package final class VMessOutbound: OutboundProtocol {
+    package let name = "vmess"
+    private let server: Destination
+    private let user: VMessUser
+    private let identifiers: AESBlock
+    private let security: VMessRequest.Security
+    private let options: VMessRequest.Options
+    private let marksEnd: Bool
+
+    package init(_ config: Xray_Proxy_Vmess_Outbound_Config) throws(ControlError) {
+        let scope = "proxy/vmess/outbound"
+        let endpoint = try ServerEndpoint(
+            config.hasReceiver ? config.receiver : nil, scope: scope, missing: "no vnext found")
+        guard let parsed = endpoint.user, case .vmess(let account, let id) = parsed.account else {
+            throw ControlError("\(scope): the server has no VMess user")
+        }
+        guard let security = VMessRequest.Security(rawValue: UInt8(clamping: account.securitySettings.type.rawValue))
+        else { throw ControlError("\(scope): unknown security type: \(account.securitySettings.type.rawValue)") }
+        server = endpoint.address
+        user = VMessUser(user: try parsed.user(), id: id)
+        identifiers = AESBlock(key: user.identifierKey)
+        self.security = security
+        var options: VMessRequest.Options = [.chunkStream, .chunkMasking, .globalPadding]
+        if account.testsEnabled.contains("AuthenticatedLength") { options.insert(.authenticatedLength) }
+        self.options = options
+        marksEnd = !account.testsEnabled.contains("NoTerminationSignal")
+    }
+
+    package func stream(for session: Session) -> StreamPlan {
+        guard let (request, body) = request(session) else {
+            return .refuse("\(session.target): the domain is too long for VMess")
+        }
+        var plan = DialPlan(target: server, codec: VMessCodec(client: body, marksEnd: marksEnd))
+        plan.handshake = PrefaceHandshake(request)
+        return .dial(plan)
+    }
+
+    package func packets(for session: Session) -> PacketPlan {
+        guard let (request, body) = request(session) else {
+            return .refuse("\(session.target): the domain is too long for VMess")
+        }
+        var plan = DialPlan(target: server)
+        plan.handshake = PrefaceHandshake(request)
+        return .stream(
+            PacketStreamPlan(dial: plan, codec: VMessPacketCodec(client: body), servesAllTargets: false))
+    }
+
+    private func request(_ session: Session) -> (header: ByteBuffer, body: VMessBody)? {
+        let random = RandomBytes.array(33)
+        let request = VMessRequest(
+            iv: Array(random[..<16]), key: Array(random[16..<32]), check: random[32], options: options,
+            security: security, target: session.target)
+        let sealed = request.sealed(
+            commandKey: user.commandKey, identifiers: identifiers, time: Int64(Date().timeIntervalSince1970))
+        guard let sealed, let body = VMessBody(request) else { return nil }
+        return (sealed, body)
+    }
+}
