@@ -107,4 +107,19 @@ package protocol ControlPlane: AnyObject, Sendable {
     func writeLog(_ level: LogLevel, _ message: String)
     /// Events from now on; a reader that falls more than `buffer` events behind loses the oldest ones and is told how many.
     func events(buffer: Int) -> AsyncStream<EventDelivery>
+    /// Calls `body` with each event of the topics from now on, one after another in their order, on the thread that raises
+    /// it: it must return at once and must not raise events itself.
+    func observeEvents(
+        _ topics: CoreEvent.Topics, _ body: @escaping @Sendable (CoreEvent) -> Void
+    ) -> any ControlSubscription
+    /// Calls `body` when a counter reaches the threshold, on the thread that counts and before it goes on: `body` must return
+    /// at once. A counter that has reached it already is told before this returns. Each crossing is told once; a counter
+    /// that is reset may cross again.
+    ///
+    /// In `pattern` a `*` stands for any text. Where the part behind the last `>>>` is `*`, the counters that differ in that
+    /// part alone are added up: `user>>>*>>>traffic>>>*` watches the up and down of each user together. Counters that are made
+    /// later are watched, too.
+    func watchCounters(
+        _ pattern: String, threshold: Int64, _ body: @escaping @Sendable (CounterCrossing) -> Void
+    ) throws -> any ControlSubscription
 }

@@ -27,6 +27,8 @@ package struct CoreEvent: Sendable, Equatable {
         /// A handshake was refused: a wrong key, an unknown user, no proxy protocol at all, silence. `reason` is one of the
         /// protocol's fixed texts.
         case connectionRejected(inbound: String, source: IPAddress, reason: String)
+        /// A line of the error log, as it is written, without the time.
+        case logLine(level: LogLevel, text: String)
         case loggerRestarted
     }
 }

@@ -20,6 +20,7 @@ final class CoreServices: Sendable {
     /// Handshakes that were refused, by reason.
     let rejections: RejectionCounts
     private let nextFlowID = Atomic<UInt64>(1)
+    let publishesLogLines = Atomic<Bool>(false)
 
     init(
         policy: Policy, stats: StatsRegistry, log: CoreLog, events: EventBus, router: Router, outbounds: OutboundSet,
@@ -119,7 +120,7 @@ final class CoreServices: Sendable {
         if let online, online.add(session.source.ip, now: Int64(Date().timeIntervalSince1970)) {
             events.publish(.userOnline(email: email, source: session.source.ip))
         }
-        if events.hasSubscribers { events.publish(.flowOpened(flow.summary)) }
+        if events.wants(.flows) { events.publish(.flowOpened(flow.summary)) }
         return flow
     }
 
@@ -128,14 +129,14 @@ final class CoreServices: Sendable {
         if let online = flow.left(), online.remove(flow.session.source.ip) {
             events.publish(.userOffline(email: flow.session.user?.email ?? "", source: flow.session.source.ip))
         }
-        if events.hasSubscribers {
+        if events.wants(.flows) {
             events.publish(.flowClosed(flow.summary, uplink: flow.uplink, downlink: flow.downlink))
         }
     }
 
     func reject(_ reason: String, inbound: String, proto: String, source: Endpoint, session: UInt32) {
         rejections.count(inbound: inbound, reason: reason)
-        if events.hasSubscribers {
+        if events.wants(.flows) {
             events.publish(.connectionRejected(inbound: inbound, source: source.ip, reason: reason))
         }
         log.write(.info, session: session, "proxy/\(proto)", "rejected a connection from \(source): \(reason)")

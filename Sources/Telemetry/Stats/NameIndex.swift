@@ -15,6 +15,9 @@ final class NameIndex: Sendable {
 
     private static let maximumSuffixes = 64
     private let state = Mutex(State())
+    private let watches: CounterWatches
+
+    init(watches: CounterWatches) { self.watches = watches }
 
     /// Makes the counter called `name` and enters it.
     func add(_ name: String, hash: UInt64) -> Counter {
@@ -39,11 +42,12 @@ final class NameIndex: Sendable {
                 let stem = UnsafeBufferPointer(rebasing: bytes.prefix(stemLength))
                 let text = String(decoding: bytes, as: UTF8.self)
                 if let chunk = state.chunks.last, chunk.lastStemIs(stem) {
-                    let counter = Counter(name: text, nameHash: hash, suffix: suffix, sibling: chunk.lastHead)
+                    let counter = Counter(
+                        name: text, nameHash: hash, suffix: suffix, sibling: chunk.lastHead, watches: watches)
                     chunk.replaceLastHead(counter)
                     return counter
                 }
-                let counter = Counter(name: text, nameHash: hash, suffix: suffix, sibling: nil)
+                let counter = Counter(name: text, nameHash: hash, suffix: suffix, sibling: nil, watches: watches)
                 state.frequency.count(stem)
                 if let chunk = state.chunks.last, chunk.append(stem, head: counter) { return counter }
                 let chunk = NameChunk(byteCapacity: max(NameChunk.usualBytes, stem.count + 1))
