@@ -87,7 +87,11 @@ let package = Package(
         swiftTests("FuzzTargetsTests", ["FuzzTargets"]),
         swiftTests(
             "AutomationTests",
-            ["Automation", "LuaRuntime", "ControlAPI", "ProxyModel", "XrayProtos", protobuf, nioCore]),
+            [
+                "Automation", "LuaRuntime", "ControlAPI", "ProxyModel", "Telemetry", "TestSupport", "XrayProtos",
+                protobuf,
+                nioCore,
+            ]),
         swiftTests("CommandsTests", ["tidegate", "TestSupport"]),
         swiftTests("ControlAPITests", ["ControlAPI", "GRPCWire", "XrayProtos", protobuf, nioCore, nioPosix]),
         swiftTests(

@@ -4,6 +4,7 @@ import Foundation
 import ProxyModel
 import SwiftProtobuf
 import Synchronization
+import Telemetry
 import XrayProtos
 
 @testable import Automation
@@ -27,6 +28,9 @@ final class CoreDouble: ControlPlane {
     }
 
     let state = Mutex(State())
+    let bus = EventBus()
+    /// The counters that are watched.
+    let stats = StatsRegistry()
 
     var log: [String] { state.withLock { $0.log } }
 
@@ -363,5 +367,25 @@ final class CoreDouble: ControlPlane {
         state.withLock { $0.log.append("[\(level.label)] \(message)") }
     }
 
-    func events(buffer: Int) -> AsyncStream<EventDelivery> { AsyncStream { $0.finish() } }
+    func events(buffer: Int) -> AsyncStream<EventDelivery> { bus.subscribe(buffer: buffer) }
+
+    func observeEvents(
+        _ topics: CoreEvent.Topics, _ body: @escaping @Sendable (CoreEvent) -> Void
+    ) -> any ControlSubscription {
+        let id = bus.observe(topics, body)
+        return Cancellation { [bus] in bus.removeObserver(id) }
+    }
+
+    func watchCounters(
+        _ pattern: String, threshold: Int64, _ body: @escaping @Sendable (CounterCrossing) -> Void
+    ) throws -> any ControlSubscription {
+        let id = stats.watch(CounterPattern(pattern), threshold: threshold, body)
+        return Cancellation { [stats] in stats.removeWatch(id) }
+    }
+
+    private final class Cancellation: ControlSubscription {
+        private let body: @Sendable () -> Void
+        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+        func cancel() { body() }
+    }
 }

@@ -29,6 +29,8 @@ package actor Automation {
     private var lastWaiter = 0
     private var isStopping = false
 
+    /// How many subscriptions of a script are listed.
+    private static let mostListed = 1000
     /// How long runs of an old version may go on after a reload.
     private static let reloadGrace = Duration.seconds(5)
     /// How long a killed script has to come back before its thread is left to itself.
@@ -109,10 +111,12 @@ package actor Automation {
             status.next = schedule.id.flatMap { context.scheduler.next(of: $0) }
             return status
         }
+        let subscriptions = slot.instance?.subscriptions.prefix(Self.mostListed).map(\.status)
         return ScriptStatus(
             name: name, path: slot.script.path, phase: slot.phase, version: slot.version, loaded: slot.loaded,
             error: slot.error, memory: slot.instance?.memory ?? 0, schedules: schedules ?? [],
-            settings: slot.instance?.declaredSettings ?? [])
+            settings: slot.instance?.declaredSettings ?? [], subscriptions: subscriptions ?? [],
+            subscriptionCount: slot.instance?.subscriptionCount ?? 0)
     }
 
     /// Past runs, the newest first; of all scripts without a name. Blocks for a disk access.
@@ -216,13 +220,14 @@ package actor Automation {
             await retire(instance, reason: "stop", grace: .zero)
             return false
         }
+        let reason = slots[name]?.loaded == nil ? "start" : slots[name]?.instance == nil ? "enabled" : "reload"
         replace(name, with: instance)
         let _: Void? = await wait(for: name) { [context] once in
             context.pool.submit(
                 lane,
                 ScriptPool.Job(
                     run: {
-                        instance.activate()
+                        instance.activate(reason: reason)
                         once.resume(())
                     }, dropped: { once.resume(nil) }))
         }
@@ -236,8 +241,9 @@ package actor Automation {
         slots[name]?.error = nil
         slots[name]?.version += 1
         slots[name]?.loaded = context.clock.wall
-        let schedules = instance.schedules
-        instance.log(.info, "\(old == nil ? "loaded" : "reloaded"), \(schedules.count) schedules")
+        let subscriptions = instance.subscriptionCount
+        let others = subscriptions == 0 ? "" : ", \(subscriptions) subscriptions"
+        instance.log(.info, "\(old == nil ? "loaded" : "reloaded"), \(instance.schedules.count) schedules\(others)")
         if let old {
             Task { await retire(old, reason: "reload", grace: Self.reloadGrace) }
         }

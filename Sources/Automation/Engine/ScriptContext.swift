@@ -20,6 +20,8 @@ struct ScriptContext: Sendable {
 /// What a run waits for. Host functions yield it.
 enum ScriptWait: Sendable {
     case sleep(Duration)
+    /// The first event that fits; nil after the time-out.
+    case event(EventFilter, Duration?)
     /// Carried out off the script's thread.
     case perform(@Sendable () async throws -> ScriptAnswer)
 }

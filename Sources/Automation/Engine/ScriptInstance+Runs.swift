@@ -69,6 +69,10 @@ extension ScriptInstance {
             completion?(record)
             if case .main = role { loaded(AutomationError(.script, record.error)) }
             if case .schedule(let schedule) = role { _ = schedule.ended(record) }
+            if case .subscription(let subscription) = role {
+                _ = subscription.ended(record)
+                context.pool.submit(lane) { [self] in handleNext(subscription) }
+            }
         }
     }
 
@@ -104,34 +108,42 @@ extension ScriptInstance {
     }
 
     private func suspend(_ run: ScriptRun, _ wait: ScriptWait) {
+        if case .perform(let operation) = wait { return perform(operation, for: run) }
+        if case .main = run.role { loaded(nil) }
+        // Nobody waits any more for a run that waits for a time or an event.
+        if phase == .stopping || phase == .closed {
+            return stop(run, run.stopReason ?? "the script is being stopped")
+        }
         switch wait {
         case .sleep(let duration):
-            if case .main = run.role { loaded(nil) }
-            if phase == .stopping || phase == .closed {
-                return stop(run, run.stopReason ?? "the script is being stopped")
-            }
             let id = try? context.scheduler.add(.after(duration)) { [self] _ in
                 context.pool.submit(lane) { [self] in wake(run, .success(.nothing)) }
             }
             run.phase = .sleeping(id)
             if id == nil { stop(run, "the automation is being stopped") }
-        case .perform(let operation):
-            context.pool.wentAway()
-            run.phase = .performing(
-                Task.detached { [self] in
-                    let answer: Result<ScriptAnswer, any Error>
-                    do {
-                        answer = .success(try await operation())
-                    } catch {
-                        answer = .failure(error)
-                    }
-                    context.pool.submit(lane) { [self] in wake(run, answer) }
-                    context.pool.cameBack()
-                })
+        case .event(let filter, let limit):
+            self.wait(run, for: filter, atMost: limit)
+        case .perform:
+            break
         }
     }
 
-    private func wake(_ run: ScriptRun, _ answer: Result<ScriptAnswer, any Error>) {
+    private func perform(_ operation: @escaping @Sendable () async throws -> ScriptAnswer, for run: ScriptRun) {
+        context.pool.wentAway()
+        run.phase = .performing(
+            Task.detached { [self] in
+                let answer: Result<ScriptAnswer, any Error>
+                do {
+                    answer = .success(try await operation())
+                } catch {
+                    answer = .failure(error)
+                }
+                context.pool.submit(lane) { [self] in wake(run, answer) }
+                context.pool.cameBack()
+            })
+    }
+
+    func wake(_ run: ScriptRun, _ answer: Result<ScriptAnswer, any Error>) {
         guard !run.hasEnded else { return }
         step(run) { () throws(LuaError) in
             switch answer {
@@ -146,6 +158,7 @@ extension ScriptInstance {
         switch run.phase {
         case .ended, .running: return
         case .sleeping(let id): if let id { context.scheduler.remove(id) }
+        case .waiting(let waiter): waiter.cancel(context.scheduler)
         case .performing(let task): task.cancel()
         }
         run.coroutine.stopFlag.stop()
@@ -173,6 +186,10 @@ extension ScriptInstance {
         if case .schedule(let schedule) = run.role {
             (next, failures) = schedule.ended(record)
             if let next { start(schedule, next) }
+        }
+        if case .subscription(let subscription) = run.role {
+            failures = subscription.ended(record)
+            context.pool.submit(lane) { [self] in handleNext(subscription) }
         }
         if !isLoading, !isAbandoned { context.store.record(record) }
         if outcome != .ok, !isLoading, !isAbandoned { report(record, traceback: traceback, failures: failures) }

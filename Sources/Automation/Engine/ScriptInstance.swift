@@ -19,6 +19,8 @@ final class ScriptInstance: @unchecked Sendable {
     struct Shared {
         var schedules: [ScriptSchedule] = []
         var settings: [ScriptSetting] = []
+        /// By their numbers, since there may be one for each user, and they come and go.
+        var subscriptions: [UInt64: ScriptSubscription] = [:]
         var memory = 0
         var currentRun: CurrentRun?
         /// The lane is dead: what still comes from there is not told any more.
@@ -57,6 +59,10 @@ final class ScriptInstance: @unchecked Sendable {
     var name: String { script.name }
     var schedules: [ScriptSchedule] { shared.withLock { $0.schedules } }
     var declaredSettings: [ScriptSetting] { shared.withLock { $0.settings } }
+    var subscriptions: [ScriptSubscription] {
+        shared.withLock { $0.subscriptions }.values.sorted { $0.number < $1.number }
+    }
+    var subscriptionCount: Int { shared.withLock { $0.subscriptions.count } }
     var memory: Int { shared.withLock { $0.memory } }
     var currentRun: CurrentRun? { shared.withLock { $0.currentRun } }
 
@@ -93,22 +99,32 @@ final class ScriptInstance: @unchecked Sendable {
         done(error)
     }
 
-    /// Starts the schedules that the top level has registered.
-    func activate() {
+    /// Starts the schedules and subscriptions that the top level has registered. `reason` is why the script was loaded.
+    func activate(reason: String) {
         guard phase == .loading else { return }
         phase = .active
         for schedule in schedules { activate(schedule) }
+        for subscription in subscriptions {
+            do { try activate(subscription) } catch { log(.warning, "\(subscription.name): \(error)") }
+        }
+        raise(ScriptEvent("start", [("reason", .string(reason))]))
     }
 
     /// Ends the schedules and the sleeping runs, and calls the script's `on_stop` functions with the reason.
     func beginStop(_ reason: String) {
         guard phase == .active || phase == .loading else { return }
         phase = .stopping
-        for schedule in schedules { unschedule(schedule) }
-        for run in runs where run.isSleeping { stop(run, reason) }
+        unscheduleAll()
+        for run in runs where run.isIdle { stop(run, reason) }
         for run in runs { run.stopReason = run.stopReason ?? reason }
         for hook in stopHooks {
             begin(hook, role: .stopHook, scheduled: context.clock.wall, arguments: [.string(reason)])
+        }
+        let event = ScriptEvent("stop", [("reason", .string(reason))])
+        for subscription in subscriptions {
+            guard case .events(let filter) = subscription.source, filter.matches(event) else { continue }
+            begin(
+                subscription.function, role: .stopHook, scheduled: context.clock.wall, arguments: [event.table()])
         }
         noticeIdle()
     }
@@ -123,7 +139,7 @@ final class ScriptInstance: @unchecked Sendable {
     func close() {
         guard phase != .closed else { return }
         phase = .closed
-        for schedule in schedules { unschedule(schedule) }
+        unscheduleAll()
         for run in runs { stop(run, run.stopReason ?? "the script was stopped") }
         stopHooks = []
         state?.close()
@@ -138,7 +154,7 @@ final class ScriptInstance: @unchecked Sendable {
     /// Takes the schedules out when the lane is dead and nothing of the rest can be touched any more.
     func abandon() {
         shared.withLock { $0.isAbandoned = true }
-        for schedule in schedules { unschedule(schedule) }
+        unscheduleAll()
     }
 
     func noticeIdle() {
@@ -175,6 +191,11 @@ final class ScriptInstance: @unchecked Sendable {
     func remove(_ schedule: ScriptSchedule) {
         unschedule(schedule)
         shared.withLock { $0.schedules.removeAll { $0 === schedule } }
+    }
+
+    private func unscheduleAll() {
+        for schedule in schedules { unschedule(schedule) }
+        for subscription in subscriptions { subscription.cancel() }
     }
 
     private func unschedule(_ schedule: ScriptSchedule) {

@@ -9,12 +9,14 @@ final class ScriptRun: Hashable, @unchecked Sendable {
         /// The top level of the file.
         case main
         case schedule(ScriptSchedule)
+        case subscription(ScriptSubscription)
         case stopHook
     }
 
     enum Phase {
         case running
         case sleeping(ScheduleID?)
+        case waiting(EventWaiter)
         case performing(Task<Void, Never>)
         case ended
     }
@@ -40,6 +42,7 @@ final class ScriptRun: Hashable, @unchecked Sendable {
         switch role {
         case .main: "main"
         case .schedule(let schedule): schedule.name
+        case .subscription(let subscription): subscription.name
         case .stopHook: "on_stop"
         }
     }
@@ -48,8 +51,12 @@ final class ScriptRun: Hashable, @unchecked Sendable {
         if case .ended = phase { true } else { false }
     }
 
-    var isSleeping: Bool {
-        if case .sleeping = phase { true } else { false }
+    /// Whether it waits for the clock or for an event, and not for the core.
+    var isIdle: Bool {
+        switch phase {
+        case .sleeping, .waiting: true
+        case .running, .performing, .ended: false
+        }
     }
 
     static func == (left: ScriptRun, right: ScriptRun) -> Bool { left === right }

@@ -29,12 +29,16 @@ package struct ScriptStatus: Sendable, Equatable {
     package var schedules: [ScheduleStatus]
     /// What the script has declared, by name.
     package var settings: [ScriptSetting] = []
+    /// What `on` and `stats.watch` registered; `skipped` counts dropped events.
+    /// The first 1,000 of ``subscriptionCount``.
+    package var subscriptions: [ScheduleStatus] = []
+    package var subscriptionCount = 0
 }
 
 /// One schedule of a script.
 package struct ScheduleStatus: Sendable, Equatable {
     package var name: String
-    /// `every 2s`, `cron 0 0 1 * *`, `after 10s`.
+    /// `every 2s`, `cron 0 0 1 * *`, `after 10s`, `on user.added`.
     package var trigger: String
     package var overlap: String
     package var next: Date?

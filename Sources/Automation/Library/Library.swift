@@ -7,6 +7,7 @@ import LuaRuntime
 enum Library {
     static func install(in state: LuaState, for script: ScriptInstance) throws {
         try installSchedules(in: state, for: script)
+        try installEvents(in: state, for: script)
         try installLog(in: state, for: script)
         try installTime(in: state, for: script)
         try installJSON(in: state)

@@ -58,5 +58,16 @@ extension Library {
             "stats.query", "stats.query([pattern [, { reset }]]) -> table",
             "The counters whose names contain `pattern`, as values by name.",
             example: #"for name, value in pairs(stats.query("user>>>")) do print(name, value) end"#),
+        LibraryEntry(
+            "stats.watch", "stats.watch(pattern, threshold, fn [, { name, buffer }]) -> subscription",
+            """
+            Calls `fn` when a counter reaches the threshold: raised with the byte that does it, once for each crossing. In the             pattern `*` stands for any text, and counters that are made later are watched, too. Where the part behind the last             `>>>` is `*`, the counters that differ there alone are added up: `user>>>*>>>traffic>>>*` watches each             user's up and down together. A counter that has reached the threshold already is told at once; one that is reset may             cross again. `fn` gets `{ name = "counter.crossed", counter, value, threshold }` and `email` or `tag`.
+            """,
+            example: """
+                stats.watch("user>>>a@example.com>>>traffic>>>*", size("10GB"), function(event)
+                    users.remove("vless-in", event.email)
+                    flows.close{ email = event.email }
+                end)
+                """),
     ]
 }

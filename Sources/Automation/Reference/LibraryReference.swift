@@ -10,6 +10,7 @@ package enum LibraryReference {
 
     package static let sections: [Section] = [
         Section(title: "Schedules", entries: Library.scheduleReference),
+        Section(title: "Events", entries: Library.eventReference),
         Section(title: "Users", entries: Library.userReference),
         Section(title: "Inbounds, outbounds, rules", entries: Library.listReference),
         Section(title: "Flows", entries: Library.flowReference),

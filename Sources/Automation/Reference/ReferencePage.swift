@@ -11,9 +11,18 @@ extension LibraryReference {
         ]
         for section in sections {
             lines += ["", "## \(section.title)"]
+            if section.title == "Events" { lines += events }
             for entry in section.entries { lines += [""] + markdown(entry) }
         }
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    private static var events: [String] {
+        ["", "| event | fields | when |", "|---|---|---|"]
+            + EventCatalog.all.map { entry in
+                let fields = entry.fields.map { "`\($0)`" }.joined(separator: " ")
+                return "| `\(entry.name)` | \(fields) | \(entry.text) |"
+            }
     }
 
     private static func markdown(_ entry: LibraryEntry) -> [String] {
