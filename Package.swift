@@ -15,6 +15,7 @@ let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
@@ -62,7 +63,11 @@ let package = Package(
             ["ControlAPI", "ProxyCore", "ProxyModel", "XrayProtos", crypto, protobuf, nioCore]),
         swiftTarget(
             "ProxyCore",
-            ["ControlAPI", "ProxyModel", "Routing", "Telemetry", "XrayProtos", protobuf, nioCore, nioPosix]),
+            [
+                "ControlAPI", "ProxyModel", "Routing", "Sniffing", "Telemetry", "XrayProtos", protobuf, nioCore,
+                nioPosix,
+            ]),
+        swiftTarget("Sniffing", [crypto, cryptoExtras, nioCore]),
         swiftTarget("Routing", ["ProxyModel", "Telemetry", "XrayProtos", protobuf]),
         swiftTarget("ControlAPI", ["GRPCWire", "ProxyModel", "XrayProtos", protobuf, nioCore]),
         swiftTarget("ProxyConfig", ["ProxyModel", "XrayProtos", protobuf, crypto]),
@@ -79,7 +84,7 @@ let package = Package(
             name: "FuzzTargets",
             dependencies: [
                 "Automation", "ControlAPI", "GRPCWire", "LuaRuntime", "ProxyConfig", "ProxyCore", "ProxyModel",
-                "ProxyProtocols", "Routing", "XrayProtos", protobuf, nioCore, nioEmbedded,
+                "ProxyProtocols", "Routing", "Sniffing", "XrayProtos", protobuf, nioCore, nioEmbedded,
             ],
             path: "Tests/Fuzz/Targets", swiftSettings: settings),
         .executableTarget(
@@ -114,6 +119,7 @@ let package = Package(
                 nioCore, nioPosix, nioEmbedded,
             ]),
         swiftTests("RoutingTests", ["Routing", "ProxyModel", "Telemetry", "XrayProtos", protobuf]),
+        swiftTests("SniffingTests", ["Sniffing", nioCore]),
         swiftTests("TelemetryTests", ["Telemetry", "ProxyModel"]),
         swiftTests("XrayProtosTests", ["XrayProtos", protobuf]),
     ]
