@@ -40,7 +40,7 @@ final class RuleCompiler {
         return conditions
     }
 
-    private func condition(
+    func condition(
         on field: IPCondition.Field, _ rules: [Xray_Common_Geodata_IPRule]
     ) throws(RoutingError) -> IPCondition {
         var written: [Xray_Common_Geodata_CIDR] = []
@@ -71,7 +71,7 @@ final class RuleCompiler {
         return IPCondition(field: field, groups: groups.filter { !$0.sets.isEmpty })
     }
 
-    private func condition(_ rules: [Xray_Common_Geodata_DomainRule]) throws(RoutingError) -> DomainCondition {
+    func condition(_ rules: [Xray_Common_Geodata_DomainRule]) throws(RoutingError) -> DomainCondition {
         var written: [Xray_Common_Geodata_Domain] = []
         var sets: [DomainSet] = []
         for rule in rules {

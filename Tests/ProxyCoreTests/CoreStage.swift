@@ -20,9 +20,13 @@ final class CoreStage {
     let port: UInt16
     let server: ByteServer
 
-    /// - Parameter settings: Makes the inbound's settings, knowing the port of the server behind the proxy.
+    /// - Parameters:
+    ///   - log: Where the core's lines go; nowhere if it is not given.
+    ///   - configure: Changes the configuration before the core is made.
+    ///   - settings: Makes the inbound's settings, knowing the port of the server behind the proxy.
     init(
         policy: Xray_App_Policy_Policy = .init(), outbound: any SwiftProtobuf.Message = CoreStage.openFreedom,
+        log: CoreLog? = nil, configure: (inout CoreSettings) throws -> Void = { _ in },
         settings: (UInt16) throws -> any SwiftProtobuf.Message
     ) async throws {
         server = try ByteServer()
@@ -41,9 +45,10 @@ final class CoreStage {
         configuration.policy.system.stats.inboundDownlink = true
         configuration.policy.system.stats.outboundUplink = true
         configuration.policy.system.stats.outboundDownlink = true
+        try configure(&configuration)
         core = try ProxyCore(
             configuration, factory: ProtocolRegistry.all,
-            log: CoreLog(LogSettings(errorLevel: .none, error: .none, access: .none)),
+            log: log ?? CoreLog(LogSettings(errorLevel: .none, error: .none, access: .none)),
             group: MultiThreadedEventLoopGroup.singleton, assets: AssetDirectory())
         try await core.start()
     }

@@ -16,8 +16,9 @@ enum MissingParts {
         }
         for (index, inbound) in configuration.inbounds.enumerated() {
             let receiver = try? inbound.receiverSettings.typed(as: Xray_App_Proxyman_ReceiverConfig.self)
-            guard receiver?.sniffingSettings.enabled == true else { continue }
-            lines.append("inbounds[\(index)].sniffing: not available yet; rules see targets as clients name them")
+            guard let sniffing = receiver?.sniffingSettings, sniffing.enabled else { continue }
+            guard sniffing.destinationOverride.contains("fakedns") else { continue }
+            lines.append("inbounds[\(index)].sniffing.destOverride: fakedns is not available yet, and finds nothing")
         }
         return lines
     }

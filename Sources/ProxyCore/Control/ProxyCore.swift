@@ -14,6 +14,7 @@ package import XrayProtos
 /// `start` opens the listeners; `stop` closes them and ends the flows.
 package final class ProxyCore: Sendable {
     let factory: any ProtocolFactory
+    let assets: AssetDirectory
     let services: CoreServices
     let inbounds = InboundSet()
     let loops: LoopSet
@@ -38,6 +39,7 @@ package final class ProxyCore: Sendable {
             throw CoreBuildError(part: .routing, message: error.message)
         }
         self.factory = factory
+        self.assets = assets
         hasRouter = settings.routing != nil
         loops = LoopSet(group: group)
         services = CoreServices(
@@ -57,7 +59,8 @@ package final class ProxyCore: Sendable {
         var initial: [(Inbound, ListenPlan)] = []
         for (index, config) in settings.inbounds.enumerated() {
             do {
-                let (inbound, plan) = try Self.makeInbound(config, factory: factory, services: services)
+                let (inbound, plan) = try Self.makeInbound(
+                    config, factory: factory, services: services, assets: assets)
                 try inbounds.reserve(inbound.tag)
                 initial.append((inbound, plan))
             } catch {
@@ -134,7 +137,8 @@ package final class ProxyCore: Sendable {
     // MARK: Building
 
     func open(_ config: Xray_Core_InboundHandlerConfig) async throws {
-        let (inbound, plan) = try Self.makeInbound(config, factory: factory, services: services)
+        let (inbound, plan) = try Self.makeInbound(
+            config, factory: factory, services: services, assets: assets)
         try inbounds.reserve(inbound.tag)
         do {
             try await listener.open(inbound, plan)
@@ -146,7 +150,8 @@ package final class ProxyCore: Sendable {
     }
 
     private static func makeInbound(
-        _ config: Xray_Core_InboundHandlerConfig, factory: any ProtocolFactory, services: CoreServices
+        _ config: Xray_Core_InboundHandlerConfig, factory: any ProtocolFactory, services: CoreServices,
+        assets: AssetDirectory
     ) throws(ControlError) -> (Inbound, ListenPlan) {
         let scope = "app/proxyman/inbound"
         guard config.hasReceiverSettings else { throw ControlError("\(scope): receiver_settings is missing") }
@@ -168,6 +173,7 @@ package final class ProxyCore: Sendable {
         let counts = !config.tag.isEmpty
         let inbound = Inbound(
             tag: config.tag, proto: proto, config: config,
+            sniffing: try SniffingSettings(receiver.sniffingSettings, assets: assets),
             uplink: counts && services.policy.countsInboundUplink
                 ? services.stats.counter("inbound>>>\(config.tag)>>>traffic>>>uplink") : nil,
             downlink: counts && services.policy.countsInboundDownlink

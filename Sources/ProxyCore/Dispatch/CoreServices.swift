@@ -99,7 +99,8 @@ final class CoreServices: Sendable {
         guard log.accessEnabled else { return }
         log.access(
             AccessRecord(
-                from: session.accessLogSource, accepted: true, to: session.target.description, detour: route.detour,
+                from: session.accessLogSource, accepted: true, to: session.requestedTarget.description,
+                detour: route.detour,
                 reason: "", email: session.fromRemoteUser ? session.user?.email ?? "" : ""))
     }
 

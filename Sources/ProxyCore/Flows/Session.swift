@@ -15,7 +15,16 @@ package struct Session: Sendable {
     package var user: ProxyUser?
     /// The level whose policy applies.
     package var level: UInt32
+    /// Where the session goes: what the client asked for, or the domain that was sniffed.
     package var target: Destination
+    /// What the client asked for, which is what the access log tells.
+    package let requestedTarget: Destination
+    /// A sniffed address that only rules see.
+    package var routeAddress: Address?
+    /// The name of what was sniffed (`tls`); empty = nothing was.
+    package var sniffedProtocol = ""
+    /// Headers of a sniffed HTTP request, for rules.
+    package var attributes: [String: String] = [:]
     package var vlessRoute: UInt16 = 0
 
     package init(
@@ -31,6 +40,7 @@ package struct Session: Sendable {
         self.user = user
         self.level = level
         self.target = target
+        requestedTarget = target
     }
 
     /// The source as the access log writes it: with its network in front where it came by SOCKS or as a datagram.
@@ -52,6 +62,9 @@ package struct Session: Sendable {
         case .ip(let ip): context.targetIPs = [ip]
         case .domain(let name): context.targetDomain = name
         }
+        if let name = routeAddress?.domain { context.targetDomain = name }
+        context.sniffedProtocol = sniffedProtocol
+        context.attributes = attributes
         context.user = user?.email ?? ""
         context.vlessRoute = vlessRoute
         return context

@@ -87,13 +87,19 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
         context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
     }
 
-    /// Starts relaying between two ends of the same event loop; what either side already has is moved first.
+    /// Starts relaying between two ends of the same event loop; what either side already has is moved first, `early` (payload
+    /// that was decoded already) before everything else.
     static func join(
         inbound: StreamEnd, outbound: StreamEnd, flow: Flow, inboundCodec: (any StreamCodec)?,
-        outboundCodec: (any StreamCodec)?, responseHeader: ByteBuffer?
+        outboundCodec: (any StreamCodec)?, responseHeader: ByteBuffer?, early: ByteBuffer? = nil
     ) {
         inbound.begin(flow: flow, peer: outbound, codec: inboundCodec, responseHeader: responseHeader)
         outbound.begin(flow: flow, peer: inbound, codec: outboundCodec, responseHeader: nil)
+        if let early, early.readableBytes > 0 {
+            inbound.count(early.readableBytes)
+            outbound.write(early)
+            outbound.flushNow()
+        }
         inbound.movePending()
         outbound.movePending()
         if inbound.inputEnded { inbound.forwardEnd() }
@@ -314,9 +320,10 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
         }
     }
 
-    /// Shows the owner what has arrived; what it leaves stays for the next time.
+    /// Shows the owner what has arrived, also when that is nothing; what it leaves stays for the next time.
     func offerPending() {
-        guard phase == .owned, let owner, var buffer = pending, buffer.readableBytes > 0 else { return }
+        guard phase == .owned, let owner else { return }
+        var buffer = pending ?? ByteBuffer()
         pending = nil
         owner.received(&buffer, on: self)
         if buffer.readableBytes > 0 {

@@ -10,17 +10,20 @@ final class Inbound: Sendable {
     let proto: any InboundProtocol
     /// The configuration as it was given, for ListInbounds.
     let config: Xray_Core_InboundHandlerConfig
+    /// Nil = nothing is sniffed.
+    let sniffing: SniffingSettings?
     let uplink: Counter?
     let downlink: Counter?
     private let listeners = Mutex<[any Channel]>([])
 
     init(
-        tag: String, proto: any InboundProtocol, config: Xray_Core_InboundHandlerConfig, uplink: Counter?,
-        downlink: Counter?
+        tag: String, proto: any InboundProtocol, config: Xray_Core_InboundHandlerConfig,
+        sniffing: SniffingSettings? = nil, uplink: Counter?, downlink: Counter?
     ) {
         self.tag = tag
         self.proto = proto
         self.config = config
+        self.sniffing = sniffing
         self.uplink = uplink
         self.downlink = downlink
     }

@@ -34,6 +34,8 @@ package struct StreamRequest {
     package var unreachableReply: ByteBuffer?
     /// Two bytes of a VLESS id that rules may test; 0 = none.
     package var vlessRoute: UInt16 = 0
+    /// Payload that was taken through the codec before the stream was routed.
+    var early: ByteBuffer?
 
     package init(
         target: Destination, user: ProxyUser? = nil, responseHeader: ByteBuffer? = nil,

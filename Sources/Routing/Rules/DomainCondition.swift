@@ -13,7 +13,11 @@ final class DomainCondition: RuleCondition {
 
     func test(_ context: RoutingContext, _ subject: borrowing MatchSubject) -> Verdict {
         guard let domain = subject.domain else { return .fails }
-        for set in sets where set.matches(domain) { return .holds }
-        return .fails
+        return Verdict(matches(domain))
+    }
+
+    func matches(_ domain: DomainName) -> Bool {
+        for set in sets where set.matches(domain) { return true }
+        return false
     }
 }

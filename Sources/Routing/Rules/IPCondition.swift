@@ -41,9 +41,12 @@ final class IPCondition: RuleCondition {
             guard let targets = subject.addresses else { return .needsAddresses }
             addresses = targets
         }
-        for ip in addresses {
-            for group in groups where group.accepts(ip) { return .holds }
-        }
+        for ip in addresses where accepts(ip) { return .holds }
         return .fails
+    }
+
+    func accepts(_ ip: IPAddress) -> Bool {
+        for group in groups where group.accepts(ip) { return true }
+        return false
     }
 }

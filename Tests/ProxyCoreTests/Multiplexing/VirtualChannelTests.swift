@@ -179,12 +179,10 @@ struct VirtualChannelTests {
         channel.activate()
         channel.writeAndFlush(ByteBuffer(string: "abc"), promise: nil)
         let done = channel.eventLoop.makePromise(of: Void.self)
-        let journal = journal
-        done.futureResult.assumeIsolated().whenSuccess { journal("output is out") }
         channel.close(mode: .output, promise: done)
         #expect(journal.entries == ["active", "flush", "output ended"])
         channel.sent(3)
-        #expect(journal.entries.last == "output is out")
+        try done.futureResult.wait()
         #expect(throws: ChannelError.outputClosed) { try channel.writeAndFlush(ByteBuffer(string: "x")).wait() }
     }
 

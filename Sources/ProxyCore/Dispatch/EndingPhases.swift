@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+
+/// Swallows bytes of a connection that was refused, before it is cut, so that the moment of the end tells nothing. The
+/// handshake's deadline still holds.
+final class DrainPhase: StreamPhase {
+    private let session: StreamSession
+    private var left: Int
+
+    init(_ session: StreamSession, length: Int) {
+        self.session = session
+        left = length
+    }
+
+    func received(_ buffer: inout ByteBuffer) {
+        left -= buffer.readableBytes
+        buffer.clear()
+        if left <= 0 { session.abort() }
+    }
+
+    func inputEnded() {
+        session.end.finish()
+    }
+}
+
+/// Waits for the connection to close; nothing more is read from it.
+final class EndedPhase: StreamPhase {
+    func received(_ buffer: inout ByteBuffer) {
+        buffer.clear()
+    }
+}
+
+/// Swallows what comes from the client, as an outbound wanted it, until nothing has come for a while.
+final class SwallowPhase: StreamPhase {
+    private let session: StreamSession
+    private let flow: Flow
+    private let early: Int
+    private let response: ByteBuffer?
+    private let hold: TimeAmount
+
+    /// - Parameter hold: How long silence is waited for; zero = the connection is closed at once.
+    init(_ session: StreamSession, flow: Flow, request: StreamRequest, response: ByteBuffer?, hold: TimeAmount) {
+        self.session = session
+        self.flow = flow
+        self.early = request.early?.readableBytes ?? 0
+        self.response = response
+        self.hold = hold
+    }
+
+    func begin() {
+        flow.idleLimit = hold
+        if early > 0 { flow.countUplink(early, now: session.loop.now) }
+        if let response { session.end.send(response) }
+        session.end.resumeReading()
+        guard hold == .zero else { return }
+        // Not now: what is there already shall be counted.
+        session.loop.eventLoop.assumeIsolated().execute { [session] in session.end.finish() }
+    }
+
+    func received(_ buffer: inout ByteBuffer) {
+        flow.countUplink(buffer.readableBytes, now: session.loop.now)
+        buffer.clear()
+    }
+
+    func inputEnded() {
+        session.end.finish()
+    }
+}
+
+/// Leaves the connection to a server of this process.
+final class ServePhase: StreamPhase {
+    private let session: StreamSession
+    private let flow: Flow
+    private let server: any InProcessServer
+
+    init(_ session: StreamSession, flow: Flow, server: any InProcessServer) {
+        self.session = session
+        self.flow = flow
+        self.server = server
+    }
+
+    func begin() {
+        guard let channel = session.end.channel else { return }
+        // The API's connections are long and quiet; they are not idle flows.
+        flow.idleLimit = .hours(24 * 365)
+        server.takeOver(channel).assumeIsolated().whenComplete { [session, flow] result in
+            switch result {
+            // Not now: what is left of the handshake's bytes is handed back to the end first.
+            case .success: session.loop.eventLoop.assumeIsolated().execute { session.end.serve(flow: flow) }
+            case .failure: session.abort()
+            }
+        }
+    }
+}

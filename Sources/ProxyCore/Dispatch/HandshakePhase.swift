@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+import ProxyModel
+
+/// Reads the protocol's request.
+final class HandshakePhase: StreamPhase {
+    private let session: StreamSession
+    private var handshake: any StreamHandshake
+
+    init(_ session: StreamSession, _ handshake: any StreamHandshake) {
+        self.session = session
+        self.handshake = handshake
+    }
+
+    func received(_ buffer: inout ByteBuffer) {
+        while true {
+            switch handshake.receive(&buffer) {
+            case .needMore:
+                return
+            case .reply(let bytes):
+                session.end.send(bytes)
+            case .stream(let request):
+                session.deadline = nil
+                session.enter(nextPhase(for: request))
+                return
+            case .packets(let request):
+                session.deadline = nil
+                session.enter(PacketPhase(session, request))
+                return
+            case .associate(let request):
+                session.deadline = nil
+                session.enter(AssociationPhase(session, request))
+                return
+            case .reject(let rejection):
+                reject(rejection)
+                return
+            }
+        }
+    }
+
+    func inputEnded() {
+        session.end.finish()
+    }
+
+    func expired() {
+        session.reject("handshake timed out")
+    }
+
+    private func nextPhase(for request: StreamRequest) -> any StreamPhase {
+        var routed = session.routed(target: request.target, user: request.user)
+        routed.vlessRoute = request.vlessRoute
+        guard let sniffing = session.inbound.sniffing else { return RoutePhase(session, routed, request) }
+        return SniffPhase(session, routed, request, sniffing)
+    }
+
+    private func reject(_ rejection: HandshakeRejection) {
+        session.reject(rejection.reason)
+        if let reply = rejection.reply { session.end.send(reply) }
+        if rejection.drain > 0 {
+            session.enter(DrainPhase(session, length: rejection.drain))
+        } else {
+            session.enter(EndedPhase())
+            session.end.finish()
+        }
+    }
+}
+
+extension StreamSession {
+    /// What the router is asked about a target of this connection.
+    func routed(target: Destination, user: ProxyUser?) -> Session {
+        Session(
+            logID: logID, inboundTag: inbound.tag, inboundProtocol: inbound.proto.name,
+            fromRemoteUser: inbound.proto.servesRemoteUsers, source: accepted.source, local: accepted.local, user: user,
+            level: user?.level ?? inbound.proto.userLevel, target: target)
+    }
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+import ProxyModel
+import Telemetry
+
+/// Connects to the far side, says what has to be said there before payload may flow, and joins the two ends.
+final class OutboundPhase: StreamPhase, StreamEndOwner, @unchecked Sendable {  // confined to the session's event loop
+    private let session: StreamSession
+    private let plan: DialPlan
+    private let name: String
+    private let flow: Flow
+    private let request: StreamRequest
+    private let far: StreamEnd
+    private var greeting: (any ClientHandshake)?
+
+    init(_ session: StreamSession, _ plan: DialPlan, outbound: Outbound, flow: Flow, request: StreamRequest) {
+        self.session = session
+        self.plan = plan
+        self.name = outbound.proto.name
+        self.flow = flow
+        self.request = request
+        far = StreamEnd(
+            direction: .outbound, loop: session.loop, readCounter: outbound.downlink, writeCounter: outbound.uplink)
+    }
+
+    func begin() {
+        far.owner = self
+        far.pauseReading()
+        session.services.dialer.connect(plan, on: session.loop.eventLoop) { [far] channel in
+            channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(far) }
+        }.assumeIsolated().whenComplete { [self] result in
+            switch result {
+            case .success(let channel):
+                guard session.end.isOpen else {
+                    channel.close(promise: nil)
+                    far.owner = nil
+                    return
+                }
+                session.outboundEnd = far
+                connected()
+            case .failure(let error):
+                far.owner = nil
+                unreachable("\(error)")
+            }
+        }
+    }
+
+    func expired() {
+        unreachable("the server did not answer in time")
+    }
+
+    func left() {
+        greeting = nil
+    }
+
+    private func connected() {
+        guard let handshake = plan.handshake else {
+            join()
+            return
+        }
+        greeting = handshake
+        session.deadline = session.loop.now + .seconds(Int64(flow.policy.handshake))
+        far.resumeReading()
+        var nothing = ByteBuffer()
+        received(&nothing, on: far)
+    }
+
+    private func join() {
+        session.deadline = nil
+        guard session.end.isOpen, far.isOpen else { return }
+        StreamEnd.join(
+            inbound: session.end, outbound: far, flow: flow, inboundCodec: request.codec, outboundCodec: plan.codec,
+            responseHeader: request.responseHeader, early: request.early)
+    }
+
+    private func unreachable(_ why: String) {
+        greeting = nil
+        session.services.log.write(
+            .info, session: session.logID, "proxy/\(name)", "failed to open connection to \(plan.target) > \(why)")
+        if let reply = request.unreachableReply ?? request.responseHeader { session.end.send(reply) }
+        session.end.finish()
+    }
+
+    // MARK: The far end
+
+    func received(_ buffer: inout ByteBuffer, on end: StreamEnd) {
+        while let step = greeting?.receive(&buffer) {
+            switch step {
+            case .needMore:
+                return
+            case .send(let bytes):
+                far.send(bytes)
+            case .done:
+                greeting = nil
+                // Not now: what is left of the buffer is handed back to the end when this call returns.
+                session.loop.eventLoop.assumeIsolated().execute { [self] in join() }
+                return
+            case .fail(let why):
+                unreachable(why)
+                far.abort()
+                return
+            }
+        }
+    }
+
+    func inputEnded(on end: StreamEnd) {
+        if greeting != nil { unreachable("the server closed the connection") }
+    }
+
+    func closed(_ end: StreamEnd) {
+        session.outboundLeft()
+    }
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+import ProxyModel
+import Telemetry
+
+/// Asks the router where the stream goes, and does what the outbound there wants. Nothing is read from the client meanwhile.
+final class RoutePhase: StreamPhase, @unchecked Sendable {  // confined to the session's event loop
+    private let session: StreamSession
+    private let routed: Session
+    private let request: StreamRequest
+
+    init(_ session: StreamSession, _ routed: Session, _ request: StreamRequest) {
+        self.session = session
+        self.routed = routed
+        self.request = request
+    }
+
+    func begin() {
+        session.end.pauseReading()
+        session.services.route(routed, on: session.loop.eventLoop) { [self] route in
+            guard session.end.isOpen else { return }
+            session.services.logRoute(routed, route)
+            guard let outbound = route.outbound else {
+                session.end.finish()
+                return
+            }
+            follow(outbound)
+        }
+    }
+
+    private func follow(_ outbound: Outbound) {
+        let plan = outbound.proto.stream(for: routed)
+        let flow = session.services.openFlow(routed, outbound: outbound, on: session.loop)
+        session.adopt(flow)
+        switch plan {
+        case .dial(let dial):
+            session.enter(OutboundPhase(session, dial, outbound: outbound, flow: flow, request: request))
+        case .discard(let response, let hold):
+            session.enter(SwallowPhase(session, flow: flow, request: request, response: response, hold: hold))
+        case .serve(let server):
+            session.enter(ServePhase(session, flow: flow, server: server))
+        case .refuse(let why):
+            session.services.log.write(.warning, session: session.logID, "proxy/\(outbound.proto.name)", why)
+            session.end.finish()
+        }
+    }
+}
