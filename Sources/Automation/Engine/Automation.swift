@@ -24,6 +24,7 @@ package actor Automation {
     }
 
     private let settings: AutomationSettings
+    private let ownsHost: Bool
     private let context: ScriptContext
     private var slots: [String: Slot] = [:]
     private var lastWaiter = 0
@@ -44,17 +45,32 @@ package actor Automation {
         settings: AutomationSettings, control: any ControlPlane, clock: any AutomationClock = SystemClock(),
         log: (@Sendable (LogLevel, String) -> Void)? = nil
     ) async throws(AutomationError) -> Automation {
-        let automation = try Automation(settings: settings, control: control, clock: clock, log: log)
+        let host = AutomationHost(
+            store: try ScriptStore(path: settings.store, limits: settings.storeLimits, now: { clock.wall }),
+            scheduler: Scheduler(clock: clock), pool: ScriptPool(threads: settings.threads, clock: clock))
+        let automation = try Automation(settings: settings, control: control, host: host, ownsHost: true, log: log)
+        await automation.begin()
+        return automation
+    }
+
+    /// Starts scripts on what their host gives, which is left as it is when they are stopped. Files are not watched, and neither are
+    /// scripts that do not come back: what drives the host's clock waits for them.
+    static func start(
+        settings: AutomationSettings, control: any ControlPlane, host: AutomationHost,
+        log: @escaping @Sendable (LogLevel, String) -> Void
+    ) async throws(AutomationError) -> Automation {
+        let automation = try Automation(settings: settings, control: control, host: host, ownsHost: false, log: log)
         await automation.begin()
         return automation
     }
 
     private init(
-        settings: AutomationSettings, control: any ControlPlane, clock: any AutomationClock,
+        settings: AutomationSettings, control: any ControlPlane, host: AutomationHost, ownsHost: Bool,
         log: (@Sendable (LogLevel, String) -> Void)?
     ) throws(AutomationError) {
         self.settings = settings
-        let store = try ScriptStore(path: settings.store, limits: settings.storeLimits, now: { clock.wall })
+        self.ownsHost = ownsHost
+        let store = host.store
         let disabled: Set<String>
         do {
             disabled = try store.disabledScripts()
@@ -62,8 +78,7 @@ package actor Automation {
             throw AutomationError(.store, "the store cannot be read", cause: error)
         }
         context = ScriptContext(
-            control: control, store: store, scheduler: Scheduler(clock: clock),
-            pool: ScriptPool(threads: settings.threads, clock: clock), zone: settings.zone,
+            control: control, store: store, scheduler: host.scheduler, pool: host.pool, zone: settings.zone,
             session: settings.session, log: log ?? { control.writeLog($0, $1) })
         for script in settings.scripts {
             guard !script.name.isEmpty, slots[script.name] == nil else {
@@ -80,11 +95,11 @@ package actor Automation {
     }
 
     private func begin() async {
-        schedule(every: .seconds(1)) { automation in await automation.watch() }
+        if ownsHost { schedule(every: .seconds(1)) { automation in await automation.watch() } }
         await withTaskGroup(of: Void.self) { group in
             for (name, slot) in slots where slot.phase == .loading { group.addTask { await self.load(name) } }
         }
-        if let interval = settings.reload { schedule(every: interval) { await $0.checkFiles() } }
+        if ownsHost, let interval = settings.reload { schedule(every: interval) { await $0.checkFiles() } }
     }
 
     private func schedule(every interval: Duration, _ body: @escaping @Sendable (Automation) async -> Void) {
@@ -184,6 +199,7 @@ package actor Automation {
             slots[name]?.instance = nil
             slots[name]?.phase = .stopped
         }
+        guard ownsHost else { return }
         context.scheduler.stop()
         context.pool.stop()
         context.store.close()

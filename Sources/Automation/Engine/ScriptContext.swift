@@ -13,6 +13,8 @@ struct ScriptContext: Sendable {
     let zone: TimeZone
     let session: String
     let log: @Sendable (LogLevel, String) -> Void
+    /// What scripts can call beyond the library.
+    var installMore: @Sendable (LuaState, ScriptInstance) throws -> Void = { _, _ in }
 
     var clock: any AutomationClock { scheduler.clock }
 }

@@ -50,7 +50,7 @@ final class ScriptPool: Sendable {
         var isStopped = false
         /// Work that is under way elsewhere and will come back as a job.
         var away = 0
-        var waiters: [CheckedContinuation<Void, Never>] = []
+        var waiters: [@Sendable () -> Void] = []
 
         var isQuiet: Bool { ready.isEmpty && away == 0 && workers.values.allSatisfy { $0.work == nil } }
     }
@@ -147,13 +147,16 @@ final class ScriptPool: Sendable {
 
     /// Returns when no job runs or waits, and nothing is away.
     func quiet() async {
-        await withCheckedContinuation { continuation in
-            let isQuiet = state.withLock { state in
-                if !state.isQuiet { state.waiters.append(continuation) }
-                return state.isQuiet
-            }
-            if isQuiet { continuation.resume() }
+        await withCheckedContinuation { continuation in whenQuiet { continuation.resume() } }
+    }
+
+    /// Calls back, once, when no job runs or waits, and nothing is away; at once if that is so now. `body` must return at once.
+    func whenQuiet(_ body: @escaping @Sendable () -> Void) {
+        let isQuiet = state.withLock { state in
+            if !state.isQuiet { state.waiters.append(body) }
+            return state.isQuiet
         }
+        if isQuiet { body() }
     }
 
     private func start(_ number: Int, _ thread: LuaThread) {
@@ -220,6 +223,6 @@ final class ScriptPool: Sendable {
         guard state.isQuiet, !state.waiters.isEmpty else { return }
         let waiters = state.waiters
         state.waiters = []
-        for waiter in waiters { waiter.resume() }
+        for waiter in waiters { waiter() }
     }
 }

@@ -19,6 +19,7 @@ enum Library {
         try installFlows(in: state, for: script)
         try state.define("core.session", .string(script.context.session))
         try installSettings(in: state, for: script)
+        try script.context.installMore(state, script)
     }
 
     /// Answers with a wait, unless the caller is inside a transaction.

@@ -79,6 +79,14 @@ struct ScheduleQueue {
         entries[id.number].map { $0.date ?? now.wall(at: $0.due) }
     }
 
+    /// The earliest uptime at which something is due by what is known now.
+    var firstDue: Duration? {
+        mutating get {
+            dropStale()
+            return heap.first?.due
+        }
+    }
+
     /// The uptime at which ``due(at:)`` is to be asked again; nil while there is nothing to wait for.
     mutating func deadline(at now: Moment) -> Duration? {
         dropStale()

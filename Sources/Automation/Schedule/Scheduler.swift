@@ -20,9 +20,14 @@ package final class Scheduler: Sendable {
     }
 
     package let clock: any AutomationClock
+    private let isDriven: Bool
     private let state = Mutex(State())
 
-    package init(clock: any AutomationClock) { self.clock = clock }
+    /// - Parameter isDriven: There is no timer: ``runDue()`` is called instead, by whoever moves the clock.
+    package init(clock: any AutomationClock, isDriven: Bool = false) {
+        self.clock = clock
+        self.isDriven = isDriven
+    }
 
     deinit { state.withLock { $0.task?.cancel() } }
 
@@ -66,8 +71,24 @@ package final class Scheduler: Sendable {
         }
     }
 
+    /// The uptime at which something is due next, if the calendar is not set meanwhile.
+    package var nextDue: Duration? { state.withLock { $0.queue.firstDue } }
+
+    /// Runs the actions that are due, on the caller's thread.
+    package func runDue() {
+        for (action, firing) in state.withLock({ takeDue(&$0) }) { action(firing) }
+    }
+
+    private func takeDue(_ state: inout State) -> [(Action, Firing)] {
+        state.queue.due(at: Moment(clock)).compactMap { firing in
+            let action = state.actions[firing.id]
+            if state.queue.next(of: firing.id, at: Moment(clock)) == nil { state.actions[firing.id] = nil }
+            return action.map { ($0, firing) }
+        }
+    }
+
     private func arm(_ state: inout State) {
-        guard !state.isStopped, let deadline = state.queue.deadline(at: Moment(clock)) else { return }
+        guard !isDriven, !state.isStopped, let deadline = state.queue.deadline(at: Moment(clock)) else { return }
         if let armed = state.armed, armed.deadline <= deadline { return }
         state.task?.cancel()
         state.lastTimer += 1
@@ -82,11 +103,7 @@ package final class Scheduler: Sendable {
     private func tick(_ timer: UInt64) {
         let work = state.withLock { state -> [(Action, Firing)] in
             guard state.armed?.timer == timer else { return [] }
-            return state.queue.due(at: Moment(clock)).compactMap { firing in
-                let action = state.actions[firing.id]
-                if state.queue.next(of: firing.id, at: Moment(clock)) == nil { state.actions[firing.id] = nil }
-                return action.map { ($0, firing) }
-            }
+            return takeDue(&state)
         }
         for (action, firing) in work { action(firing) }
         // Armed last, so that whoever sees the timer wait again knows that what was due has been handed over.

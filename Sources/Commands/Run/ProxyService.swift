@@ -104,7 +104,7 @@ final class ProxyService: Sendable {
 }
 
 extension CoreSettings {
-    fileprivate init(_ configuration: CoreConfiguration) {
+    init(_ configuration: CoreConfiguration) {
         self.init()
         inbounds = configuration.inbounds
         outbounds = configuration.outbounds

@@ -3,7 +3,7 @@ import Foundation
 
 /// The script files that a path in the configuration stands for.
 enum ScriptFiles {
-    /// The file itself, or the `*.lua` files of a folder in the order of their names; hidden ones are left out.
+    /// The file itself, or the `*.lua` files of a folder in the order of their names; hidden ones and tests are left out.
     static func list(_ path: String, at node: ConfigNode) throws -> [String] {
         let path = node.context.path(path)
         var isFolder: ObjCBool = false
@@ -13,7 +13,7 @@ enum ScriptFiles {
         guard isFolder.boolValue else { return [path] }
         do {
             return try FileManager.default.contentsOfDirectory(atPath: path)
-                .filter { $0.hasSuffix(".lua") && !$0.hasPrefix(".") }
+                .filter { $0.hasSuffix(".lua") && !$0.hasSuffix("_test.lua") && !$0.hasPrefix(".") }
                 .sorted().map { "\(path)/\($0)" }
         } catch {
             throw node.error("the folder cannot be read: \(path)")

@@ -19,6 +19,7 @@ package final class ProxyCore: Sendable {
     let inbounds = InboundSet()
     let loops: LoopSet
     let hasRouter: Bool
+    private let opensListeners: Bool
     private let initialInbounds: [(Inbound, ListenPlan)]
     let startedAt = ContinuousClock.now
 
@@ -41,10 +42,12 @@ package final class ProxyCore: Sendable {
         self.factory = factory
         self.assets = assets
         hasRouter = settings.routing != nil
+        opensListeners = settings.opensListeners
         loops = LoopSet(group: group)
         services = CoreServices(
             policy: Policy(settings.policy, statistics: settings.keepsStatistics), stats: stats, log: log,
-            events: events, router: router, outbounds: OutboundSet { router.setOutboundTags($0) }, resolver: resolver)
+            events: events, router: router, outbounds: OutboundSet { router.setOutboundTags($0) }, resolver: resolver,
+            wall: settings.wall)
         let services = services
         for context in loops.contexts {
             context.onFlowLeft = { services.flowLeft($0) }
@@ -75,10 +78,10 @@ package final class ProxyCore: Sendable {
     /// Opens the configured inbounds.
     /// - Throws: ``ControlError`` when a port cannot be bound; everything opened before is closed again.
     package func start() async throws {
-        _ = await loops.gather { $0.start() }
+        if opensListeners { _ = await loops.gather { $0.start() } }
         for (inbound, plan) in initialInbounds {
             do {
-                try await listener.open(inbound, plan)
+                if opensListeners { try await listener.open(inbound, plan) }
             } catch {
                 await closeListeners()
                 throw error
@@ -141,7 +144,7 @@ package final class ProxyCore: Sendable {
             config, factory: factory, services: services, assets: assets)
         try inbounds.reserve(inbound.tag)
         do {
-            try await listener.open(inbound, plan)
+            if opensListeners { try await listener.open(inbound, plan) }
         } catch {
             inbounds.release(inbound.tag)
             throw error

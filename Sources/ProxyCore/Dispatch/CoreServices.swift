@@ -19,12 +19,13 @@ final class CoreServices: Sendable {
     let decisions: RoutingFeed
     /// Handshakes that were refused, by reason.
     let rejections: RejectionCounts
+    private let wall: @Sendable () -> Date
     private let nextFlowID = Atomic<UInt64>(1)
     let publishesLogLines = Atomic<Bool>(false)
 
     init(
         policy: Policy, stats: StatsRegistry, log: CoreLog, events: EventBus, router: Router, outbounds: OutboundSet,
-        resolver: Resolver
+        resolver: Resolver, wall: @escaping @Sendable () -> Date
     ) {
         self.policy = policy
         self.stats = stats
@@ -33,6 +34,7 @@ final class CoreServices: Sendable {
         self.router = router
         self.outbounds = outbounds
         self.resolver = resolver
+        self.wall = wall
         self.dialer = Dialer(resolver: resolver)
         self.decisions = RoutingFeed()
         self.rejections = RejectionCounts()
@@ -118,7 +120,7 @@ final class CoreServices: Sendable {
                 ? stats.counter("user>>>\(email)>>>traffic>>>downlink") : nil,
             onlineMap: online)
         loop.add(flow)
-        if let online, online.add(session.source.ip, now: Int64(Date().timeIntervalSince1970)) {
+        if let online, online.add(session.source.ip, now: Int64(wall().timeIntervalSince1970)) {
             events.publish(.userOnline(email: email, source: session.source.ip))
         }
         if events.wants(.flows) { events.publish(.flowOpened(flow.summary)) }

@@ -22,16 +22,20 @@ final class LoopContext: @unchecked Sendable {  // confined to `eventLoop`; ever
     private var flows: [UInt64: Flow] = [:]
     private var expiring: [ObjectIdentifier: any Expiring] = [:]
     private var ticker: RepeatedTask?
+    private let madeAt: NIODeadline
     var onFlowLeft: ((Flow) -> Void)?
 
     init(eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
         self.now = eventLoop.now
+        self.madeAt = now
     }
 
     func start() {
         eventLoop.assertInEventLoop()
-        ticker = eventLoop.scheduleRepeatedTask(initialDelay: Self.tick, delay: Self.tick) { [self] _ in sweep() }
+        ticker = eventLoop.scheduleRepeatedTask(initialDelay: Self.tick, delay: Self.tick) { [self] _ in
+            sweep(at: eventLoop.now)
+        }
     }
 
     func stop() {
@@ -75,8 +79,14 @@ final class LoopContext: @unchecked Sendable {  // confined to `eventLoop`; ever
         for item in Array(expiring.values) { item.expire() }
     }
 
-    private func sweep() {
-        now = eventLoop.now
+    /// Does what the timer does, as if this much time had passed since the context was made; only where ``start()`` is not called.
+    func pass(_ time: TimeAmount) {
+        eventLoop.assertInEventLoop()
+        sweep(at: madeAt + time)
+    }
+
+    private func sweep(at moment: NIODeadline) {
+        now = moment
         var idle: [Flow] = []
         for flow in flows.values where flow.isIdle(at: now) { idle.append(flow) }
         for flow in idle where !flow.waitsForDrain(now: now) { flow.onClose?() }

@@ -20,7 +20,9 @@ struct AutomationSectionTests {
 
     private func withScripts<Result>(_ body: (String) throws -> Result) throws -> Result {
         try withTemporaryFolder { folder in
-            for name in ["quota.lua", "more/b.lua", "more/a.lua", "more/notes.txt", "more/.hidden.lua"] {
+            for name in [
+                "quota.lua", "more/b.lua", "more/a.lua", "more/a_test.lua", "more/notes.txt", "more/.hidden.lua",
+            ] {
                 try write("return", to: "\(folder)/\(name)")
             }
             return try body(folder)
