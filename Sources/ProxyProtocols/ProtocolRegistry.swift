@@ -47,6 +47,12 @@ package struct ProtocolRegistry: ProtocolFactory {
         inbound(Xray_Proxy_Vmess_Inbound_Config.self) { s throws(ControlError) in try VMessInbound(s) }
         inbound(Xray_Proxy_Trojan_ServerConfig.self) { s throws(ControlError) in try TrojanInbound(s) }
         inbound(Xray_Proxy_Shadowsocks_ServerConfig.self) { s throws(ControlError) in try ShadowsocksInbound(s) }
+        inbound(Xray_Proxy_Shadowsocks2022_ServerConfig.self) { s throws(ControlError) in
+            try Shadowsocks2022Inbound(s)
+        }
+        inbound(Xray_Proxy_Shadowsocks2022_MultiUserServerConfig.self) { s throws(ControlError) in
+            try Shadowsocks2022Inbound(s)
+        }
         inbound(Xray_Proxy_Socks_ServerConfig.self) { s throws(ControlError) in try SOCKSInbound(s) }
         inbound(Xray_Proxy_Http_ServerConfig.self) { s throws(ControlError) in try HTTPInbound(s) }
         inbound(Xray_Proxy_Dokodemo_Config.self) { s throws(ControlError) in try DokodemoInbound(s) }
@@ -54,17 +60,17 @@ package struct ProtocolRegistry: ProtocolFactory {
         outbound(Xray_Proxy_Vless_Outbound_Config.self) { s throws(ControlError) in try VLESSOutbound(s) }
         outbound(Xray_Proxy_Vmess_Outbound_Config.self) { s throws(ControlError) in try VMessOutbound(s) }
         outbound(Xray_Proxy_Shadowsocks_ClientConfig.self) { s throws(ControlError) in try ShadowsocksOutbound(s) }
+        outbound(Xray_Proxy_Shadowsocks2022_ClientConfig.self) { s throws(ControlError) in
+            try Shadowsocks2022Outbound(s)
+        }
         outbound(Xray_Proxy_Trojan_ClientConfig.self) { s throws(ControlError) in try TrojanOutbound(s) }
         outbound(Xray_Proxy_Socks_ClientConfig.self) { s throws(ControlError) in try SOCKSOutbound(s) }
         outbound(Xray_Proxy_Http_ClientConfig.self) { s throws(ControlError) in try HTTPOutbound(s) }
         outbound(Xray_Proxy_Blackhole_Config.self) { s throws(ControlError) in try BlackholeOutbound(s) }
 
-        missing(
-            "shadowsocks_2022", inbound: "shadowsocks_2022.ServerConfig", "shadowsocks_2022.MultiUserServerConfig",
-            "shadowsocks_2022.RelayServerConfig")
+        missing("shadowsocks_2022 relay", inbound: "shadowsocks_2022.RelayServerConfig")
         missing("hysteria", inbound: "hysteria.ServerConfig")
         missing("tun", inbound: "tun.Config")
-        missing("shadowsocks_2022", outbound: "shadowsocks_2022.ClientConfig")
         missing("dns", outbound: "dns.Config")
         missing("loopback", outbound: "loopback.Config")
         missing("hysteria", outbound: "hysteria.ClientConfig")

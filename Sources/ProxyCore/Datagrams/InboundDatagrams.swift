@@ -8,10 +8,22 @@ final class InboundDatagrams: @unchecked Sendable {  // confined to `loop.eventL
     /// Sources served at a time on one port; datagrams of further ones are dropped until others fall silent.
     private static let sourceLimit = 65_536
 
+    private final class Source {
+        let session: PacketSession
+        let email: String?
+        /// Writes what goes back: always as the last datagram wants it, because a client may begin anew on the same port.
+        var reply: (any DatagramCodec)?
+
+        init(session: PacketSession, email: String?) {
+            self.session = session
+            self.email = email
+        }
+    }
+
     private let services: CoreServices
     private let loop: LoopContext
     private let inbound: Inbound
-    private var sessions: [Endpoint: PacketSession] = [:]
+    private var sources: [Endpoint: Source] = [:]
     private var channel: (any Channel)?
     private var local = Endpoint.unspecified
 
@@ -29,8 +41,8 @@ final class InboundDatagrams: @unchecked Sendable {  // confined to `loop.eventL
             local = channel.localAddress.flatMap(Endpoint.init) ?? .unspecified
             channel.closeFuture.assumeIsolated().whenComplete { [self] _ in
                 self.channel = nil
-                for session in sessions.values { session.close() }
-                sessions = [:]
+                for source in sources.values { source.session.close() }
+                sources = [:]
             }
             return channel
         }.nonisolated()
@@ -41,37 +53,44 @@ final class InboundDatagrams: @unchecked Sendable {  // confined to `loop.eventL
         inbound.uplink?.add(data.readableBytes)
         if let format = inbound.proto.datagramFormat {
             guard let opened = format.open(data, from: source) else { return }
-            let target = opened.packet.peer
-            let session =
-                sessions[source] ?? open(source, from: from, target: target, user: opened.user, reply: opened.reply)
-            session?.send(opened.packet)
+            // Another user on the same port is counted for itself.
+            if let known = sources[source], known.email != opened.user?.email {
+                sources[source] = nil
+                known.session.close()
+            }
+            let known = sources[source] ?? open(source, from: from, target: opened.packet.peer, user: opened.user)
+            known?.reply = opened.reply
+            known?.session.send(opened.packet)
         } else if let target = inbound.proto.packetTarget(local: local) {
-            let session = sessions[source] ?? open(source, from: from, target: target, user: nil, reply: nil)
-            session?.send(Packet(payload: data, peer: target))
+            let known = sources[source] ?? open(source, from: from, target: target, user: nil)
+            known?.session.send(Packet(payload: data, peer: target))
         }
     }
 
-    /// A source keeps the user, and the format of its replies, of its first datagram.
-    private func open(
-        _ source: Endpoint, from: SocketAddress, target: Destination, user: ProxyUser?, reply: (any DatagramCodec)?
-    ) -> PacketSession? {
-        guard sessions.count < Self.sourceLimit else { return nil }
+    private func open(_ source: Endpoint, from: SocketAddress, target: Destination, user: ProxyUser?) -> Source? {
+        guard sources.count < Self.sourceLimit else { return nil }
         let origin = Session(
             logID: .random(in: .min ... .max), inboundTag: inbound.tag, inboundProtocol: inbound.proto.name,
             fromRemoteUser: inbound.proto.servesRemoteUsers, source: source, local: local, user: user,
             level: user?.level ?? inbound.proto.userLevel, target: target)
         let session = PacketSession(services: services, loop: loop, origin: origin) { [weak self] packet in
-            guard let self, let channel else { return }
-            var data = packet.payload
-            if let reply {
-                guard let encoded = reply.encode(packet, allocator: channel.allocator) else { return }
-                data = encoded
-            }
-            inbound.downlink?.add(data.readableBytes)
-            channel.writeAndFlush(AddressedEnvelope(remoteAddress: from, data: data), promise: nil)
+            self?.deliver(packet, to: source, from)
         }
-        session.onIdle = { [weak self] in self?.sessions.removeValue(forKey: source)?.close() }
-        sessions[source] = session
-        return session
+        session.onIdle = { [weak self] in self?.sources.removeValue(forKey: source)?.session.close() }
+        let opened = Source(session: session, email: user?.email)
+        sources[source] = opened
+        return opened
+    }
+
+    private func deliver(_ packet: Packet, to source: Endpoint, _ address: SocketAddress) {
+        // A full queue loses datagrams, as any does.
+        guard let channel, channel.isWritable else { return }
+        var data = packet.payload
+        if let reply = sources[source]?.reply {
+            guard let encoded = reply.encode(packet, allocator: channel.allocator) else { return }
+            data = encoded
+        }
+        inbound.downlink?.add(data.readableBytes)
+        channel.writeAndFlush(AddressedEnvelope(remoteAddress: address, data: data), promise: nil)
     }
 }

@@ -40,6 +40,7 @@ package enum ProxyAccount: Sendable {
     case vmess(Xray_Proxy_Vmess_Account, UserID)
     case trojan(Xray_Proxy_Trojan_Account)
     case shadowsocks(Xray_Proxy_Shadowsocks_Account)
+    case shadowsocks2022(Xray_Proxy_Shadowsocks2022_Account)
     /// The account of a protocol that this build does not have, and those of outbounds.
     case other(any SwiftProtobuf.Message & Sendable)
 
@@ -64,7 +65,9 @@ package enum ProxyAccount: Sendable {
             }
             account.unknownFields = .init()
             self = .shadowsocks(account)
-        case let account as Xray_Proxy_Shadowsocks2022_Account: self = .other(account)
+        case var account as Xray_Proxy_Shadowsocks2022_Account:
+            account.unknownFields = .init()
+            self = .shadowsocks2022(account)
         case let account as Xray_Proxy_Hysteria_Account_Account: self = .other(account)
         case let account as Xray_Proxy_Wireguard_PeerConfig: self = .other(account)
         case let account as Xray_Proxy_Socks_Account: self = .other(account)
@@ -81,6 +84,7 @@ package enum ProxyAccount: Sendable {
             case .vmess(let account, _): account
             case .trojan(let account): account
             case .shadowsocks(let account): account
+            case .shadowsocks2022(let account): account
             case .other(let account): account
             }
         do {

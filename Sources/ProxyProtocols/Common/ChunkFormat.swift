@@ -66,6 +66,8 @@ package struct ChunkReader<Format: ChunkFormat> {
     private var format: Format
     /// The beginning of the piece that comes next; empty when it has not begun.
     private var held = ByteBuffer()
+    /// What is wrong behind the payload that was returned last.
+    private var failure: ProtocolError?
 
     package init(_ format: Format) {
         self.format = format
@@ -73,8 +75,10 @@ package struct ChunkReader<Format: ChunkFormat> {
 
     package var sawEnd: Bool { format.sawEnd }
 
-    /// The payload of all chunks that are complete, and nothing else stays in `buffer`; nil when there is none.
+    /// The payload of all chunks that are complete; nil when there is none. Nothing stays in `buffer`. Throws when a chunk is not
+    /// genuine, after those before it were returned.
     package mutating func readAll(_ buffer: inout ByteBuffer) throws(ProtocolError) -> ByteBuffer? {
+        if let failure { throw failure }
         guard buffer.readableBytes > 0, !format.sawEnd else {
             buffer.clear()
             return nil
@@ -89,7 +93,14 @@ package struct ChunkReader<Format: ChunkFormat> {
             try format.openPieces(&held, count: 1, into: &payload)
             held = ByteBuffer()
         }
-        try format.openPieces(&buffer, count: .max, into: &payload)
+        do {
+            try format.openPieces(&buffer, count: .max, into: &payload)
+        } catch {
+            failure = error
+            buffer.clear()
+            guard payload.readableBytes > 0 else { throw error }
+            return payload
+        }
         if buffer.readableBytes > 0 {
             // A copy: what is kept is a chunk at most, the buffer it lies in may be a megabyte.
             if !format.sawEnd { held.writeBytes(buffer.readableBytesView) }
