@@ -12,10 +12,19 @@ package enum BLAKE3 {
         output(input, key: words(key[...], count: 8), flags: Flags.keyedHash).bytes(count)
     }
 
-    /// - Parameter context: A text that names the application and the purpose, and never depends on data.
-    package static func deriveKey(context: String, _ material: [UInt8], count: Int = 32) -> [UInt8] {
-        let contextKey = output(Array(context.utf8), key: initial, flags: Flags.deriveContext).bytes(32)
-        return output(material, key: words(contextKey[...], count: 8), flags: Flags.deriveMaterial).bytes(count)
+    /// Derives keys for one purpose.
+    package struct KeyDerivation: Sendable {
+        private let key: [UInt32]
+
+        /// - Parameter context: A text that names the application and the purpose, and never depends on data.
+        package init(context: String) {
+            let bytes = output(Array(context.utf8), key: initial, flags: Flags.deriveContext).bytes(32)
+            key = words(bytes[...], count: 8)
+        }
+
+        package func key(_ material: [UInt8], count: Int = 32) -> [UInt8] {
+            output(material, key: key, flags: Flags.deriveMaterial).bytes(count)
+        }
     }
 
     private enum Flags {

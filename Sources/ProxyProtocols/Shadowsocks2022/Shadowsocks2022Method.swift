@@ -9,6 +9,9 @@ package enum Shadowsocks2022Method: String, Sendable, CaseIterable {
     case aes256GCM = "2022-blake3-aes-256-gcm"
     case chaCha20Poly1305 = "2022-blake3-chacha20-poly1305"
 
+    private static let sessions = BLAKE3.KeyDerivation(context: "shadowsocks 2022 session subkey")
+    private static let identities = BLAKE3.KeyDerivation(context: "shadowsocks 2022 identity subkey")
+
     /// Bytes of a pre-shared key, and of a salt.
     package var keyLength: Int { self == .aes128GCM ? 16 : 32 }
 
@@ -31,15 +34,13 @@ package enum Shadowsocks2022Method: String, Sendable, CaseIterable {
 
     /// The cipher of one direction of a connection, or of one session of datagrams, whose id is then the salt.
     package func session(key: [UInt8], salt: [UInt8]) -> AEADCipher {
-        let subkey = BLAKE3.deriveKey(
-            context: "shadowsocks 2022 session subkey", key + salt, count: keyLength)
+        let subkey = Self.sessions.key(key + salt, count: keyLength)
         return AEADCipher(hasBlockCipher ? .aesGCM : .chaChaPoly, key: subkey)
     }
 
     /// Encrypts who a request's user is, under a key that all users have.
     package func identity(key: [UInt8], salt: [UInt8]) -> AESBlock {
-        AESBlock(
-            key: BLAKE3.deriveKey(context: "shadowsocks 2022 identity subkey", key + salt, count: keyLength))
+        AESBlock(key: Self.identities.key(key + salt, count: keyLength))
     }
 
     /// What stands for a key inside an identity header.

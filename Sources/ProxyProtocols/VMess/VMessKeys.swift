@@ -11,25 +11,13 @@ package enum VMessKeys {
     }
 
     /// 32 bytes: a chain of HMACs, each with the one before it as its hash. `key` is the message, the elements of `path`
-    /// are the HMAC keys.
+    /// are the HMAC keys. See ``NestedHMAC``.
     package static func derive(_ key: [UInt8], _ path: [[UInt8]]) -> [UInt8] {
-        hash(path[...], key)
+        NestedHMAC.code(for: key, keys: path)
     }
 
     package static func derive(_ key: [UInt8], _ label: String, _ path: [UInt8]...) -> [UInt8] {
-        hash(([Array(label.utf8)] + path)[...], key)
-    }
-
-    /// An element of at most 64 bytes, SHA-256's block.
-    private static func hash(_ path: ArraySlice<[UInt8]>, _ message: [UInt8]) -> [UInt8] {
-        guard let last = path.last else {
-            let key = SymmetricKey(data: Array("VMess AEAD KDF".utf8))
-            return Array(HMAC<SHA256>.authenticationCode(for: message, using: key))
-        }
-        let inner = path.dropLast()
-        let key = last.count > 64 ? hash(inner, last) : last
-        let padded = key + Array(repeating: 0, count: max(0, 64 - key.count))
-        return hash(inner, padded.map { $0 ^ 0x5c } + hash(inner, padded.map { $0 ^ 0x36 } + message))
+        NestedHMAC.code(for: key, keys: [Array(label.utf8)] + path)
     }
 
     /// What seals the length (`part` "_Length") or the rest (`part` "") of a request's header.

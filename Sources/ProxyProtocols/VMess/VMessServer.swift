@@ -40,8 +40,9 @@ package final class VMessServer: Sendable {
 
     /// Whose request begins with these 16 bytes; to be asked once for each request, since it remembers them.
     ///
-    /// A source that was served before costs one AES block, some 30 ns. Otherwise each user costs one, of which all but one in
-    /// 16 million are told wrong by the upper bits of the time stamp alone: COST.
+    /// A source that was served before costs one AES block. Otherwise each user costs one, of which all but one in 16 million
+    /// are told wrong by the upper bits of the time stamp alone: 110 µs for 10,000 users whose keys are in no cache yet,
+    /// and as much for garbage.
     package func match(_ identifier: AESBlock.Block, from source: IPAddress? = nil) -> Match {
         let table = users.snapshot
         let hint = source.flatMap(hints.position)

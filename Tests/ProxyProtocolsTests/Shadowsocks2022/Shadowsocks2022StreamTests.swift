@@ -41,7 +41,7 @@ struct Shadowsocks2022StreamTests {
         let short = Array("0123456789abcdef".utf8)
         let salt = (0..<16).map { UInt8($0) }
         func subkey(_ context: String, _ salt: [UInt8]) -> [UInt8] {
-            BLAKE3.deriveKey(context: "shadowsocks 2022 \(context) subkey", short + salt, count: 16)
+            BLAKE3.KeyDerivation(context: "shadowsocks 2022 \(context) subkey").key(short + salt, count: 16)
         }
         #expect(subkey("session", salt) == bytes("77e5792040acb7aaa30cfa537039fa76"))
         #expect(subkey("identity", salt) == bytes("38d031f3d14c169c04b6020565f7032f"))

@@ -32,6 +32,13 @@ struct VMessPrimitivesTests {
                 == "53e9d7e1bd7bd25022b71ead07d8a596efc8a845c7888652fd684b4903dc8892")
     }
 
+    /// A key that is longer than a block is hashed first, as in any HMAC.
+    @Test func longElementsAreHashedFirst() {
+        let long = [UInt8](repeating: 7, count: 65)
+        #expect(
+            VMessKeys.derive([1], [[2], long]) == VMessKeys.derive([1], [[2], VMessKeys.derive(long, [[2]])]))
+    }
+
     @Test func theChaChaKey() {
         #expect(
             text(VMessKeys.chaCha(bytes("000102030405060708090a0b0c0d0e0f")))
