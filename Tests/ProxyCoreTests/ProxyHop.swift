@@ -109,6 +109,40 @@ enum ProxyHop: CaseIterable {
         }
     }
 
+    /// The inbound's user, or another one of the same kind.
+    func user(number: Int? = nil) throws -> Xray_Common_Protocol_User {
+        let id = number.map { _ in UUID() } ?? CoreStage.alice
+        let suffix = number.map(String.init) ?? ""
+        let account: any SwiftProtobuf.Message
+        switch self {
+        case .vmess, .vmessChaCha:
+            var vmess = vmessAccount
+            vmess.id = id.uuidString
+            account = vmess
+        case .trojan:
+            var trojan = Self.trojanAccount
+            trojan.password += suffix
+            account = trojan
+        case .shadowsocks, .shadowsocksXChaCha:
+            var shadowsocks = shadowsocksAccount
+            shadowsocks.password += suffix
+            account = shadowsocks
+        case .shadowsocks2022Users:
+            var shadowsocks = Xray_Proxy_Shadowsocks2022_Account()
+            shadowsocks.key =
+                number.map { Data(repeating: UInt8(truncatingIfNeeded: 100 + $0), count: 32).base64EncodedString() }
+                ?? Self.userKey
+            account = shadowsocks
+        default:
+            var vless = Xray_Proxy_Vless_Account()
+            vless.id = id.uuidString
+            account = vless
+        }
+        var user = try Self.user(account)
+        if let number { user.email = "user\(number)@b" }
+        return user
+    }
+
     static func endpoint(
         _ port: UInt16, _ account: (any SwiftProtobuf.Message)? = nil
     ) throws -> Xray_Common_Protocol_ServerEndpoint {

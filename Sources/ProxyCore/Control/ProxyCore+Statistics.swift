@@ -11,6 +11,9 @@ extension ProxyCore {
         services.stats.find(name)?.value
     }
 
+    /// In no order. They are counted since the start, in memory that does not grow with the number of attempts.
+    package var rejectedHandshakes: [RejectedHandshakes] { services.rejections.all }
+
     package func getStats(
         _ request: Xray_App_Stats_Command_GetStatsRequest
     ) throws -> Xray_App_Stats_Command_GetStatsResponse {

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+
+/// A TCP forwarder on 127.0.0.1 that serves one connection and keeps what the client has sent.
+package final class Recorder: @unchecked Sendable {  // `sent` is guarded by the lock, the rest is fixed
+    package let port: UInt16
+    private let descriptor: Int32
+    private let lock = NSLock()
+    private var sent: [UInt8] = []
+
+    package init(to target: UInt16) throws {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = TCPClient.loopback(0)
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let status = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                bind(descriptor, pointer, size) == 0 ? getsockname(descriptor, pointer, &size) : -1
+            }
+        }
+        guard status == 0, listen(descriptor, 1) == 0 else { throw Failure("the recorder cannot listen") }
+        self.descriptor = descriptor
+        port = UInt16(bigEndian: address.sin_port)
+        Thread { [self] in
+            let client = accept(descriptor, nil, nil)
+            guard client >= 0, let server = try? TCPClient(port: target, timeout: 60) else { return }
+            nonisolated(unsafe) let far = server
+            Thread {
+                while let part = try? far.receive(), !part.isEmpty {
+                    _ = send(client, part, part.count, Int32(MSG_NOSIGNAL))
+                }
+                close(client)
+            }.start()
+            var part = [UInt8](repeating: 0, count: 65_536)
+            while case let count = recv(client, &part, part.count, 0), count > 0 {
+                let bytes = Array(part[..<count])
+                lock.withLock { sent += bytes }
+                try? far.send(bytes)
+            }
+            far.endOutput()
+        }.start()
+    }
+
+    package var uplink: [UInt8] { lock.withLock { sent } }
+
+    package func stop() { close(descriptor) }
+}
