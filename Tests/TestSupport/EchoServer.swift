@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+
+/// A TCP server on 127.0.0.1 that sends back what it receives, as it comes.
+package final class EchoServer: Sendable {
+    package let port: UInt16
+    private let descriptor: Int32
+
+    package init() throws {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = TCPClient.loopback(0)
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let status = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                bind(descriptor, pointer, size) == 0 ? getsockname(descriptor, pointer, &size) : -1
+            }
+        }
+        guard status == 0, listen(descriptor, 64) == 0 else { throw Failure("the server cannot listen") }
+        self.descriptor = descriptor
+        port = UInt16(bigEndian: address.sin_port)
+        Thread {
+            while case let connection = accept(descriptor, nil, nil), connection >= 0 {
+                Thread { Self.serve(connection) }.start()
+            }
+        }.start()
+    }
+
+    package func stop() {
+        shutdown(descriptor, Int32(SHUT_RDWR))
+        close(descriptor)
+    }
+
+    private static func serve(_ connection: Int32) {
+        defer { close(connection) }
+        var part = [UInt8](repeating: 0, count: 65_536)
+        while case let count = recv(connection, &part, part.count, 0), count > 0 {
+            var sent = 0
+            while sent < count {
+                let step = part.withUnsafeBytes {
+                    send(connection, $0.baseAddress! + sent, count - sent, Int32(MSG_NOSIGNAL))
+                }
+                guard step > 0 else { return }
+                sent += step
+            }
+        }
+    }
+}
+
+/// Bytes of a known order: a random block of a prime length over and over, so that bytes that are lost, doubled or moved show.
+package struct BytePattern: Sendable {
+    private static let period = 65_521
+    private let block: [UInt8]
+
+    package init() {
+        let once = (0..<Self.period).map { _ in UInt8.random(in: 0...255) }
+        block = once + once
+    }
+
+    /// Up to `period` bytes from a place in the stream on.
+    package func bytes(at offset: Int, count: Int) -> [UInt8] {
+        let start = offset % Self.period
+        return Array(block[start..<start + min(count, Self.period)])
+    }
+
+    /// Sends so many bytes to something that echoes them, and checks what comes back meanwhile.
+    package func exchange(with client: TCPClient, bytes total: Int) throws {
+        let failure = FailureBox()
+        let pattern = self
+        // One thread sends, the other receives.
+        nonisolated(unsafe) let client = client
+        let writer = Thread {
+            var sent = 0
+            do {
+                while sent < total {
+                    let part = pattern.bytes(at: sent, count: total - sent)
+                    try client.send(part)
+                    sent += part.count
+                }
+            } catch {
+                failure.set("after \(sent) bytes: \(error)")
+            }
+        }
+        writer.start()
+        var received = 0
+        while received < total {
+            let part = try client.receive(min(65_521, total - received))
+            guard !part.isEmpty else { throw Failure("closed after \(received) of \(total) bytes; \(failure.text)") }
+            guard part == bytes(at: received, count: part.count) else {
+                throw Failure("other bytes came back behind \(received)")
+            }
+            received += part.count
+        }
+    }
+}
+
+private final class FailureBox: @unchecked Sendable {  // guarded by the lock
+    private let lock = NSLock()
+    private var value = ""
+
+    func set(_ text: String) { lock.withLock { value = text } }
+    var text: String { lock.withLock { value } }
+}
