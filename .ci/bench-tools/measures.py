@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 
 from processes import (BenchError, cpu_seconds, echo_server, free_ports, output, resident_kilobytes, running,
                        wait_until_listening)
+from protocols import measure_handshakes, measure_protocols
 from servers import COUNTER, Peers, Server, echo_once
 from table import Row, at_least, at_most
 
@@ -33,6 +34,8 @@ class Bench:
     folder: pathlib.Path
     seconds: int
     rounds: int
+    cases: list[str] = dataclasses.field(default_factory=list)
+    """Names of protocols' cases; none = all."""
 
     def alternate(self, what: str, measures: dict[str, Callable[[], float]], unit: str) -> dict[str, float]:
         """The median of each measure over rounds in which each of them has its turn."""
@@ -243,4 +246,6 @@ MEASURES: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "throughput": measure_throughput,
     "connections": measure_connections,
     "memory": measure_memory,
+    "protocols": measure_protocols,
+    "handshakes": measure_handshakes,
 }
