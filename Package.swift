@@ -60,7 +60,7 @@ let package = Package(
             exclude: ["DIFFERENCES.md"]),
         swiftTarget(
             "ProxyProtocols",
-            ["ControlAPI", "ProxyCore", "ProxyModel", "XrayProtos", crypto, protobuf, nioCore]),
+            ["ControlAPI", "ProxyCore", "ProxyModel", "Routing", "XrayProtos", crypto, protobuf, nioCore]),
         swiftTarget(
             "ProxyCore",
             [

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package import ControlAPI
 package import ProxyCore
+package import Routing
 import SwiftProtobuf
 package import XrayProtos
 
 /// The protocols that are compiled in: the one place that a settings type is tied to the code that serves it.
 package struct ProtocolRegistry: ProtocolFactory {
     private typealias Inbound = @Sendable (any SwiftProtobuf.Message) throws(ControlError) -> any InboundProtocol
-    private typealias Outbound = @Sendable (any SwiftProtobuf.Message) throws(ControlError) -> any OutboundProtocol
+    private typealias Outbound =
+        @Sendable (any SwiftProtobuf.Message, AssetDirectory) throws(ControlError) -> any OutboundProtocol
 
     private enum Kind {
         case inbound(Inbound)
@@ -29,11 +31,12 @@ package struct ProtocolRegistry: ProtocolFactory {
             }
         }
         func outbound<Settings: SwiftProtobuf.Message>(
-            _: Settings.Type, _ make: @escaping @Sendable (Settings) throws(ControlError) -> any OutboundProtocol
+            _: Settings.Type,
+            _ make: @escaping @Sendable (Settings, AssetDirectory) throws(ControlError) -> any OutboundProtocol
         ) {
-            kinds[Settings.protoMessageName] = .outbound { message throws(ControlError) in
+            kinds[Settings.protoMessageName] = .outbound { message, assets throws(ControlError) in
                 guard let settings = message as? Settings else { throw notRegistered(Settings.protoMessageName) }
-                return try make(settings)
+                return try make(settings, assets)
             }
         }
         func missing(_ name: String, inbound: String...) {
@@ -56,23 +59,25 @@ package struct ProtocolRegistry: ProtocolFactory {
         inbound(Xray_Proxy_Socks_ServerConfig.self) { s throws(ControlError) in try SOCKSInbound(s) }
         inbound(Xray_Proxy_Http_ServerConfig.self) { s throws(ControlError) in try HTTPInbound(s) }
         inbound(Xray_Proxy_Dokodemo_Config.self) { s throws(ControlError) in try DokodemoInbound(s) }
-        outbound(Xray_Proxy_Freedom_Config.self) { s throws(ControlError) in try FreedomOutbound(s) }
-        outbound(Xray_Proxy_Vless_Outbound_Config.self) { s throws(ControlError) in try VLESSOutbound(s) }
-        outbound(Xray_Proxy_Vmess_Outbound_Config.self) { s throws(ControlError) in try VMessOutbound(s) }
-        outbound(Xray_Proxy_Shadowsocks_ClientConfig.self) { s throws(ControlError) in try ShadowsocksOutbound(s) }
-        outbound(Xray_Proxy_Shadowsocks2022_ClientConfig.self) { s throws(ControlError) in
+        outbound(Xray_Proxy_Freedom_Config.self) { s, _ throws(ControlError) in try FreedomOutbound(s) }
+        outbound(Xray_Proxy_Vless_Outbound_Config.self) { s, _ throws(ControlError) in try VLESSOutbound(s) }
+        outbound(Xray_Proxy_Vmess_Outbound_Config.self) { s, _ throws(ControlError) in try VMessOutbound(s) }
+        outbound(Xray_Proxy_Shadowsocks_ClientConfig.self) { s, _ throws(ControlError) in try ShadowsocksOutbound(s) }
+        outbound(Xray_Proxy_Shadowsocks2022_ClientConfig.self) { s, _ throws(ControlError) in
             try Shadowsocks2022Outbound(s)
         }
-        outbound(Xray_Proxy_Trojan_ClientConfig.self) { s throws(ControlError) in try TrojanOutbound(s) }
-        outbound(Xray_Proxy_Socks_ClientConfig.self) { s throws(ControlError) in try SOCKSOutbound(s) }
-        outbound(Xray_Proxy_Http_ClientConfig.self) { s throws(ControlError) in try HTTPOutbound(s) }
-        outbound(Xray_Proxy_Blackhole_Config.self) { s throws(ControlError) in try BlackholeOutbound(s) }
+        outbound(Xray_Proxy_Trojan_ClientConfig.self) { s, _ throws(ControlError) in try TrojanOutbound(s) }
+        outbound(Xray_Proxy_Socks_ClientConfig.self) { s, _ throws(ControlError) in try SOCKSOutbound(s) }
+        outbound(Xray_Proxy_Http_ClientConfig.self) { s, _ throws(ControlError) in try HTTPOutbound(s) }
+        outbound(Xray_Proxy_Blackhole_Config.self) { s, _ throws(ControlError) in try BlackholeOutbound(s) }
+        outbound(Xray_Proxy_Loopback_Config.self) { s, assets throws(ControlError) in
+            try LoopbackOutbound(s, assets: assets)
+        }
 
         missing("shadowsocks_2022 relay", inbound: "shadowsocks_2022.RelayServerConfig")
         missing("hysteria", inbound: "hysteria.ServerConfig")
         missing("tun", inbound: "tun.Config")
         missing("dns", outbound: "dns.Config")
-        missing("loopback", outbound: "loopback.Config")
         missing("hysteria", outbound: "hysteria.ClientConfig")
         kinds["xray.proxy.wireguard.DeviceConfig"] = .missing("wireguard", inbound: true, outbound: true)
         return ProtocolRegistry(kinds: kinds)
@@ -95,11 +100,11 @@ package struct ProtocolRegistry: ProtocolFactory {
 
     /// The outbound that these settings describe; nil when they are an inbound's. Throws as `makeInbound` does.
     package func makeOutbound(
-        _ settings: Xray_Common_Serial_TypedMessage
+        _ settings: Xray_Common_Serial_TypedMessage, assets: AssetDirectory
     ) throws(ControlError) -> (any OutboundProtocol)? {
         let message = try settings.instance()
         switch kinds[settings.type] {
-        case .outbound(let make)?: return try make(message)
+        case .outbound(let make)?: return try make(message, assets)
         case .missing(let name, _, outbound: true)?: throw Self.missing(name, "outbound")
         case .inbound?, .missing?: return nil
         case nil: throw Self.notRegistered(settings.type)

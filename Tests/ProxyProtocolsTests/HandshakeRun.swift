@@ -13,6 +13,7 @@ struct HandshakeOutcome: Equatable {
         case stream(target: String, user: String?, header: String, route: UInt16)
         case packets(target: String, user: String?, header: String)
         case associate(user: String?, reply: String)
+        case fallback(target: String, preface: String, reason: String)
         case reject(reason: String, reply: String)
     }
 
@@ -61,6 +62,14 @@ func run(
         case .associate(let request):
             let bound = Endpoint(ip: .loopbackV4, port: 0x1234)
             outcome.result = .associate(user: request.user?.email, reply: hex(request.reply(bound)))
+        case .fallback(let request):
+            var nothing = ByteBuffer()
+            var preface = ""
+            if var handshake = request.dial.handshake, case .send(let bytes) = handshake.receive(&nothing) {
+                preface = hex(bytes)
+            }
+            outcome.result = .fallback(
+                target: request.dial.unixPath ?? "\(request.dial.target)", preface: preface, reason: request.reason)
         case .reject(let rejection):
             outcome.result = .reject(reason: rejection.reason, reply: rejection.reply.map(hex) ?? "")
             return outcome

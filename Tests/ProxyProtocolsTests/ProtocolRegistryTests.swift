@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import ControlAPI
 import ProxyCore
+import Routing
 import Testing
 import XrayProtos
 
@@ -16,12 +17,15 @@ struct ProtocolRegistryTests {
     ])
     func makesInboundsFromEmptySettings(type: String, name: String) throws {
         #expect(try registry.makeInbound(typed(type))?.name == name)
-        #expect(try registry.makeOutbound(typed(type)) == nil)
+        #expect(try registry.makeOutbound(typed(type), assets: AssetDirectory()) == nil)
     }
 
-    @Test(arguments: [("xray.proxy.freedom.Config", "freedom"), ("xray.proxy.blackhole.Config", "blackhole")])
+    @Test(arguments: [
+        ("xray.proxy.freedom.Config", "freedom"), ("xray.proxy.blackhole.Config", "blackhole"),
+        ("xray.proxy.loopback.Config", "loopback"),
+    ])
     func makesOutboundsFromEmptySettings(type: String, name: String) throws {
-        #expect(try registry.makeOutbound(typed(type))?.name == name)
+        #expect(try registry.makeOutbound(typed(type), assets: AssetDirectory())?.name == name)
         #expect(try registry.makeInbound(typed(type)) == nil)
     }
 

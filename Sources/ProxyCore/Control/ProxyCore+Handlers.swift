@@ -87,7 +87,9 @@ extension ProxyCore {
         _ request: Xray_App_Proxyman_Command_AddOutboundRequest, by caller: ControlCaller
     ) throws -> Xray_App_Proxyman_Command_AddOutboundResponse {
         guard request.hasOutbound else { throw ControlError("app/proxyman/command: outbound is missing") }
-        try services.outbounds.add(Self.makeOutbound(request.outbound, factory: factory, services: services))
+        try services.outbounds.add(
+            Self.makeOutbound(
+                request.outbound, factory: factory, services: services, assets: assets))
         changed(.outboundAdded(tag: request.outbound.tag), "outbound \(request.outbound.tag) added", by: caller)
         return .init()
     }

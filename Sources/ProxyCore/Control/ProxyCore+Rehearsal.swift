@@ -19,28 +19,39 @@ extension ProxyCore: RehearsedCore {
             level: user?.level ?? inbound.proto.userLevel, target: connection.target)
         let (services, loop) = (services, stageLoop)
         let promise = loop.eventLoop.makePromise(of: FlowSummary.self)
-        loop.eventLoop.execute {
-            services.route(session, on: loop.eventLoop) { route in
-                services.logRoute(session, route)
-                guard let outbound = route.outbound else {
-                    let why = route.missing.map { "non existing outTag: \($0)" } ?? "default outbound handler not exist"
-                    return promise.fail(ControlError("app/dispatcher: \(why)"))
-                }
-                let flow = services.openFlow(session, outbound: outbound, on: loop)
-                flow.onClose = { [weak flow] in if let flow { loop.remove(flow) } }
-                switch outbound.proto.stream(for: session) {
-                case .refuse(let why):
-                    loop.remove(flow)
-                    promise.fail(ControlError("proxy/\(outbound.proto.name): \(why)"))
-                case .discard(_, let hold):
-                    flow.idleLimit = hold
-                    promise.succeed(flow.summary)
-                case .dial, .serve:
-                    promise.succeed(flow.summary)
-                }
+        loop.eventLoop.execute { Self.route(session, services, loop, promise) }
+        return try await promise.futureResult.get()
+    }
+
+    private static func route(
+        _ session: Session, _ services: CoreServices, _ loop: LoopContext, _ promise: EventLoopPromise<FlowSummary>
+    ) {
+        services.route(session, on: loop.eventLoop) { route in
+            services.logRoute(session, route)
+            guard let outbound = route.outbound else {
+                let why = route.missing.map { "non existing outTag: \($0)" } ?? "default outbound handler not exist"
+                return promise.fail(ControlError("app/dispatcher: \(why)"))
+            }
+            let plan = outbound.proto.stream(for: session)
+            if case .reenter(let entry) = plan, let again = session.reentering(entry.inboundTag) {
+                return Self.route(again, services, loop, promise)
+            }
+            let flow = services.openFlow(session, outboundTag: outbound.tag, on: loop)
+            flow.onClose = { [weak flow] in if let flow { loop.remove(flow) } }
+            switch plan {
+            case .refuse(let why):
+                loop.remove(flow)
+                promise.fail(ControlError("proxy/\(outbound.proto.name): \(why)"))
+            case .reenter:
+                loop.remove(flow)
+                promise.fail(ControlError("proxy/\(outbound.proto.name): \(session.target) goes in circles"))
+            case .discard(_, let hold):
+                flow.idleLimit = hold
+                promise.succeed(flow.summary)
+            case .dial, .serve:
+                promise.succeed(flow.summary)
             }
         }
-        return try await promise.futureResult.get()
     }
 
     private func admit(_ connection: RehearsedConnection) throws(ControlError) -> (Inbound, ProxyUser?) {

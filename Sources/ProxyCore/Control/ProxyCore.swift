@@ -54,7 +54,8 @@ package final class ProxyCore: Sendable {
         }
         for (index, config) in settings.outbounds.enumerated() {
             do {
-                try services.outbounds.add(Self.makeOutbound(config, factory: factory, services: services))
+                try services.outbounds.add(
+                    Self.makeOutbound(config, factory: factory, services: services, assets: assets))
             } catch {
                 throw CoreBuildError(part: .outbound(index), message: error.message)
             }
@@ -185,7 +186,8 @@ package final class ProxyCore: Sendable {
     }
 
     static func makeOutbound(
-        _ config: Xray_Core_OutboundHandlerConfig, factory: any ProtocolFactory, services: CoreServices
+        _ config: Xray_Core_OutboundHandlerConfig, factory: any ProtocolFactory, services: CoreServices,
+        assets: AssetDirectory
     ) throws(ControlError) -> Outbound {
         let scope = "app/proxyman/outbound"
         guard config.hasProxySettings else { throw ControlError("\(scope): proxy_settings is missing") }
@@ -200,7 +202,7 @@ package final class ProxyCore: Sendable {
                 throw ControlError(typed: error)
             }
         }
-        guard let proto = try factory.makeOutbound(config.proxySettings) else {
+        guard let proto = try factory.makeOutbound(config.proxySettings, assets: assets) else {
             throw ControlError("\(scope): not an outbound handler")
         }
         var config = config

@@ -44,11 +44,7 @@ final class PacketSession {
             flow.send(packet)
             return
         }
-        var session = origin
-        session.target = packet.peer
-        services.route(session, on: loop.eventLoop) { [weak self] route in
-            self?.follow(route, session: session, packet: packet)
-        }
+        route(origin.to(packet.peer), packet)
     }
 
     func close() {
@@ -60,19 +56,25 @@ final class PacketSession {
         routes = [:]
     }
 
+    private func route(_ session: Session, _ packet: Packet) {
+        services.route(session, on: loop.eventLoop) { [weak self] route in
+            self?.follow(route, session: session, packet: packet)
+        }
+    }
+
     private func follow(_ route: CoreServices.Route, session: Session, packet: Packet) {
         guard !isClosed else { return }
         services.logRoute(session, route)
         guard let outbound = route.outbound else { return }
         let shared = FlowKey(outbound: ObjectIdentifier(outbound))
         let own = FlowKey(outbound: shared.outbound, target: packet.peer)
-        guard let flow = flows[shared] ?? flows[own] ?? open(session, outbound: outbound) else { return }
+        guard let flow = flows[shared] ?? flows[own] ?? open(session, outbound: outbound, packet) else { return }
         if routes.count >= Self.rememberedTargets { routes.removeAll(keepingCapacity: true) }
         routes[packet.peer] = flow
         flow.send(packet)
     }
 
-    private func open(_ session: Session, outbound: Outbound) -> PacketFlow? {
+    private func open(_ session: Session, outbound: Outbound, _ packet: Packet) -> PacketFlow? {
         guard flows.count < Self.flowLimit else { return nil }
         let link: (any PacketLink)?
         var key = FlowKey(outbound: ObjectIdentifier(outbound))
@@ -86,11 +88,19 @@ final class PacketSession {
             link = RelayPacketLink(plan: plan, services: services, loop: loop)
         case .discard:
             link = nil
+        case .reenter(let plan):
+            if let again = session.reentering(plan.inboundTag) {
+                self.route(again, packet)
+            } else {
+                let why = "\(session.target) goes in circles through \(outbound.tag)"
+                services.log.write(.warning, session: session.logID, "proxy/\(outbound.proto.name)", why)
+            }
+            return nil
         case .refuse(let why):
             services.log.write(.warning, session: session.logID, "proxy/\(outbound.proto.name)", why)
             return nil
         }
-        let flow = services.openFlow(session, outbound: outbound, on: loop, idleLimit: Self.idleLimit)
+        let flow = services.openFlow(session, outboundTag: outbound.tag, on: loop, idleLimit: Self.idleLimit)
         let packets = PacketFlow(
             flow: flow, loop: loop, link: link, uplink: outbound.uplink, downlink: outbound.downlink, deliver: deliver)
         packets.onClose = { [weak self] in self?.left(key) }

@@ -24,6 +24,9 @@ final class Dialer: Sendable {
         initialize: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
     ) -> EventLoopFuture<any Channel> {
         let bootstrap = Self.bootstrap(eventLoop, localAddress: plan.localAddress, initialize: initialize)
+        if let path = plan.unixPath {
+            return bootstrap.connect(unixDomainSocketPath: path.hasPrefix("@") ? "\0" + path.dropFirst() : path)
+        }
         let port = plan.target.port
         switch plan.target.address {
         case .ip(let ip):

@@ -57,6 +57,10 @@ final class CoreServices: Sendable {
             body(route(session, context, pick))
             return
         }
+        guard session.resolvesForRules else {
+            body(route(session, context, router.pick(context, resolved: [])))
+            return
+        }
         let bound = NIOLoopBound(body, eventLoop: eventLoop)
         resolver.resolve(domain, on: eventLoop).whenSuccess { [self] addresses in
             bound.value(route(session, context, router.pick(context, resolved: addresses)))
@@ -107,12 +111,12 @@ final class CoreServices: Sendable {
     }
 
     /// Registers a flow: from here on it is counted, listed, and closed when it is idle.
-    func openFlow(_ session: Session, outbound: Outbound, on loop: LoopContext, idleLimit: TimeAmount? = nil) -> Flow {
+    func openFlow(_ session: Session, outboundTag: String, on loop: LoopContext, idleLimit: TimeAmount? = nil) -> Flow {
         let level = policy.level(session.level)
         let email = session.user?.email ?? ""
         let online = level.tracksOnline && !email.isEmpty ? stats.onlineMap("user>>>\(email)>>>online") : nil
         let flow = Flow(
-            id: nextFlowID.add(1, ordering: .relaxed).oldValue, session: session, outboundTag: outbound.tag,
+            id: nextFlowID.add(1, ordering: .relaxed).oldValue, session: session, outboundTag: outboundTag,
             policy: level, idleLimit: idleLimit ?? .seconds(Int64(level.connectionIdle)), now: loop.now,
             uplinkCounter: level.countsUplink && !email.isEmpty
                 ? stats.counter("user>>>\(email)>>>traffic>>>uplink") : nil,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import NIOCore
 import ProxyModel
+import Telemetry
 
 /// Reads the protocol's request.
 final class HandshakePhase: StreamPhase {
@@ -31,6 +32,10 @@ final class HandshakePhase: StreamPhase {
                 session.deadline = nil
                 session.enter(AssociationPhase(session, request))
                 return
+            case .fallback(let request):
+                session.deadline = nil
+                fallBack(request)
+                return
             case .reject(let rejection):
                 reject(rejection)
                 return
@@ -51,6 +56,18 @@ final class HandshakePhase: StreamPhase {
         routed.vlessRoute = request.vlessRoute
         guard let sniffing = session.inbound.sniffing else { return RoutePhase(session, routed, request) }
         return SniffPhase(session, routed, request, sniffing)
+    }
+
+    private func fallBack(_ request: FallbackRequest) {
+        session.services.log.write(
+            .info, session: session.logID, "proxy/\(session.inbound.proto.name)", "fallback starts > \(request.reason)")
+        session.end.pauseReading()
+        let target = request.dial.target
+        let flow = session.services.openFlow(
+            session.routed(target: target, user: nil), outboundTag: "", on: session.loop)
+        session.adopt(flow)
+        session.enter(
+            OutboundPhase(session, request.dial, by: nil, flow: flow, request: StreamRequest(target: target)))
     }
 
     private func reject(_ rejection: HandshakeRejection) {

@@ -7,20 +7,22 @@ import Telemetry
 final class OutboundPhase: StreamPhase, StreamEndOwner, @unchecked Sendable {  // confined to the session's event loop
     private let session: StreamSession
     private let plan: DialPlan
-    private let name: String
+    /// Nil for a fallback, which no outbound counts.
+    private let outbound: Outbound?
     private let flow: Flow
     private let request: StreamRequest
     private let far: StreamEnd
     private var greeting: (any ClientHandshake)?
 
-    init(_ session: StreamSession, _ plan: DialPlan, outbound: Outbound, flow: Flow, request: StreamRequest) {
+    init(_ session: StreamSession, _ plan: DialPlan, by outbound: Outbound?, flow: Flow, request: StreamRequest) {
         self.session = session
         self.plan = plan
-        self.name = outbound.proto.name
+        self.outbound = outbound
         self.flow = flow
         self.request = request
         far = StreamEnd(
-            direction: .outbound, loop: session.loop, readCounter: outbound.downlink, writeCounter: outbound.uplink)
+            direction: .outbound, loop: session.loop, readCounter: outbound?.downlink,
+            writeCounter: outbound?.uplink)
     }
 
     func begin() {
@@ -75,6 +77,7 @@ final class OutboundPhase: StreamPhase, StreamEndOwner, @unchecked Sendable {  /
 
     private func unreachable(_ why: String) {
         greeting = nil
+        let name = outbound?.proto.name ?? session.inbound.proto.name
         session.services.log.write(
             .info, session: session.logID, "proxy/\(name)", "failed to open connection to \(plan.target) > \(why)")
         if let reply = request.unreachableReply ?? request.responseHeader { session.end.send(reply) }

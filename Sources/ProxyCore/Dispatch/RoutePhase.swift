@@ -30,18 +30,40 @@ final class RoutePhase: StreamPhase, @unchecked Sendable {  // confined to the s
 
     private func follow(_ outbound: Outbound) {
         let plan = outbound.proto.stream(for: routed)
-        let flow = session.services.openFlow(routed, outbound: outbound, on: session.loop)
+        if case .reenter(let entry) = plan {
+            reenter(entry, from: outbound)
+            return
+        }
+        let flow = session.services.openFlow(routed, outboundTag: outbound.tag, on: session.loop)
         session.adopt(flow)
         switch plan {
         case .dial(let dial):
-            session.enter(OutboundPhase(session, dial, outbound: outbound, flow: flow, request: request))
+            session.enter(OutboundPhase(session, dial, by: outbound, flow: flow, request: request))
         case .discard(let response, let hold):
             session.enter(SwallowPhase(session, flow: flow, request: request, response: response, hold: hold))
         case .serve(let server):
             session.enter(ServePhase(session, flow: flow, server: server))
         case .refuse(let why):
-            session.services.log.write(.warning, session: session.logID, "proxy/\(outbound.proto.name)", why)
-            session.end.finish()
+            refuse(why, by: outbound)
+        case .reenter:
+            break
         }
+    }
+
+    /// A session that goes round is no flow here; it becomes one where it leaves.
+    private func reenter(_ plan: ReentryPlan, from outbound: Outbound) {
+        guard let again = routed.reentering(plan.inboundTag) else {
+            return refuse("\(routed.target) goes in circles through \(outbound.tag)", by: outbound)
+        }
+        if let sniffing = plan.sniffing {
+            session.enter(SniffPhase(session, again, request, sniffing))
+        } else {
+            session.enter(RoutePhase(session, again, request))
+        }
+    }
+
+    private func refuse(_ why: String, by outbound: Outbound) {
+        session.services.log.write(.warning, session: session.logID, "proxy/\(outbound.proto.name)", why)
+        session.end.finish()
     }
 }

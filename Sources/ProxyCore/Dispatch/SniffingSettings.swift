@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import ControlAPI
+package import ControlAPI
 import NIOCore
 import ProxyModel
-import Routing
+package import Routing
 import Sniffing
-import XrayProtos
+package import XrayProtos
 
 /// An inbound's `sniffing`: what is made of the protocol and the domain that its streams and datagrams show.
-final class SniffingSettings: Sendable {
+package final class SniffingSettings: Sendable {
     /// How long a session is kept from being routed.
     static let timeLimit = TimeAmount.milliseconds(200)
 
@@ -21,7 +21,7 @@ final class SniffingSettings: Sendable {
     private let excludedAddresses: AddressMatcher?
 
     /// Nil when sniffing is off.
-    init?(_ config: Xray_App_Proxyman_SniffingConfig, assets: AssetDirectory) throws(ControlError) {
+    package init?(_ config: Xray_App_Proxyman_SniffingConfig, assets: AssetDirectory) throws(ControlError) {
         guard config.enabled else { return nil }
         overrides = config.destinationOverride.map { $0.lowercased() }
         routeOnly = config.routeOnly

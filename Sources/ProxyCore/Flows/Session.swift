@@ -18,7 +18,7 @@ package struct Session: Sendable {
     /// Where the session goes: what the client asked for, or the domain that was sniffed.
     package var target: Destination
     /// What the client asked for, which is what the access log tells.
-    package let requestedTarget: Destination
+    package private(set) var requestedTarget: Destination
     /// A sniffed address that only rules see.
     package var routeAddress: Address?
     /// The name of what was sniffed (`tls`); empty = nothing was.
@@ -26,6 +26,8 @@ package struct Session: Sendable {
     /// Headers of a sniffed HTTP request, for rules.
     package var attributes: [String: String] = [:]
     package var vlessRoute: UInt16 = 0
+    /// How often the session was sent back to the router.
+    private(set) var reentries = 0
 
     package init(
         logID: UInt32, inboundTag: String, inboundProtocol: String, fromRemoteUser: Bool, source: Endpoint,
@@ -42,6 +44,32 @@ package struct Session: Sendable {
         self.target = target
         requestedTarget = target
     }
+
+    /// The same session for another target that the client names.
+    func to(_ target: Destination) -> Session {
+        var session = self
+        session.target = target
+        session.requestedTarget = target
+        return session
+    }
+
+    /// The session as if it had come in by another inbound; nothing is known of its content any more. Nil when it goes in
+    /// circles.
+    func reentering(_ inboundTag: String) -> Session? {
+        guard reentries < Self.reentryLimit else { return nil }
+        var session = self
+        session.reentries += 1
+        session.inboundTag = inboundTag
+        session.routeAddress = nil
+        session.sniffedProtocol = ""
+        session.attributes = [:]
+        return session
+    }
+
+    private static let reentryLimit = 16
+
+    /// Rules may have the target's domain looked up: on the first way to the router only, as in the original.
+    var resolvesForRules: Bool { reentries == 0 }
 
     /// The source as the access log writes it: with its network in front where it came by SOCKS or as a datagram.
     var accessLogSource: String {

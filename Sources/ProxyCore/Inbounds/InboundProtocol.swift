@@ -5,10 +5,16 @@ package import ProxyModel
 package struct AcceptedConnection {
     package var source: Endpoint
     package var local: Endpoint
+    /// The name in the client's TLS hello, in lower case; empty without TLS, and where the client names none.
+    package var serverName: String
+    /// The application protocol that TLS agreed on; empty without TLS, and when none was.
+    package var alpn: String
 
-    package init(source: Endpoint, local: Endpoint) {
+    package init(source: Endpoint, local: Endpoint, serverName: String = "", alpn: String = "") {
         self.source = source
         self.local = local
+        self.serverName = serverName
+        self.alpn = alpn
     }
 }
 

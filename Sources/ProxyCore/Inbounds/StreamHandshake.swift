@@ -20,7 +20,21 @@ package enum HandshakeStep {
     case packets(PacketRequest)
     /// Datagrams on a UDP socket of their own, for as long as this connection lives (SOCKS5 UDP ASSOCIATE).
     case associate(AssociateRequest)
+    /// The bytes are another protocol's: the connection goes to a server behind this one, with everything in the buffer.
+    case fallback(FallbackRequest)
     case reject(HandshakeRejection)
+}
+
+package struct FallbackRequest {
+    /// Not routed: fallbacks are dialled as they are.
+    package var dial: DialPlan
+    /// What was wrong with the bytes, for the log.
+    package var reason: String
+
+    package init(dial: DialPlan, reason: String) {
+        self.dial = dial
+        self.reason = reason
+    }
 }
 
 package struct StreamRequest {

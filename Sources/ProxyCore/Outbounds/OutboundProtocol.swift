@@ -18,6 +18,8 @@ package enum StreamPlan {
     case discard(response: ByteBuffer?, hold: TimeAmount)
     /// Give the inbound connection to a server inside this process.
     case serve(any InProcessServer)
+    /// Ask the router again, as if it had come in elsewhere.
+    case reenter(ReentryPlan)
     case refuse(String)
 }
 
@@ -30,12 +32,28 @@ package enum PacketPlan {
     case relay(PacketRelayPlan)
     /// Swallow everything.
     case discard
+    /// Ask the router again, as if they had come in elsewhere.
+    case reenter(ReentryPlan)
     case refuse(String)
+}
+
+/// Where a session seems to come from when it is routed once more.
+package struct ReentryPlan: Sendable {
+    package var inboundTag: String
+    /// Nil = nothing is sniffed this time.
+    package var sniffing: SniffingSettings?
+
+    package init(inboundTag: String, sniffing: SniffingSettings?) {
+        self.inboundTag = inboundTag
+        self.sniffing = sniffing
+    }
 }
 
 /// How to connect for a stream.
 package struct DialPlan {
     package var target: Destination
+    /// A unix socket's path in place of the target's address; `@name` is an abstract one.
+    package var unixPath: String?
     package var resolution: DomainResolution
     /// Asked with each address before it is dialled; nil = all are admitted.
     package var admits: (@Sendable (IPAddress, UInt16) -> Bool)?

@@ -4,17 +4,23 @@ package import ProxyCore
 package import ProxyModel
 package import XrayProtos
 
-/// Trojan on whatever transport the inbound has; TLS is the transport's business. Fallbacks are refused.
+/// Trojan on whatever transport the inbound has; TLS is the transport's business.
 package final class TrojanInbound: InboundProtocol {
     package let name = "trojan"
     package let networks: Set<Network> = [.tcp]
     package let servesRemoteUsers = true
     package let userLevel: UInt32 = 0
     private let table = TrojanUsers.trojan()
+    private let fallbacks: FallbackTable?
 
     package init(_ config: Xray_Proxy_Trojan_ServerConfig) throws(ControlError) {
         let scope = "proxy/trojan"
-        guard config.fallbacks.isEmpty else { throw .notAvailable(scope, "fallbacks") }
+        fallbacks = FallbackTable(
+            try config.fallbacks.map { entry throws(ControlError) in
+                try FallbackTable.Entry(
+                    name: entry.name, alpn: entry.alpn, path: entry.path, type: entry.type, dest: entry.dest,
+                    xver: entry.xver, scope: scope)
+            })
         for user in config.users {
             let parsed: ParsedUser
             do { parsed = try ParsedUser(user) } catch { throw error.within("\(scope): failed to get trojan user") }
@@ -25,6 +31,6 @@ package final class TrojanInbound: InboundProtocol {
     package var users: (any UserManaging)? { table }
 
     package func accept(_ connection: AcceptedConnection) -> any StreamHandshake {
-        TrojanHandshake(users: table)
+        TrojanHandshake(users: table, door: FallbackDoor(fallbacks, connection))
     }
 }

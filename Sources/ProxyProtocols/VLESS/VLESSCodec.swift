@@ -6,6 +6,8 @@ package import ProxyModel
 /// Constants of VLESS version 0.
 package enum VLESS {
     package static let visionFlow = "xtls-rprx-vision"
+    /// Version, id, an empty addons length: fewer bytes in a first read are another protocol's.
+    package static let shortestRequest = 18
 
     package enum Command: UInt8, Sendable {
         case tcp = 1

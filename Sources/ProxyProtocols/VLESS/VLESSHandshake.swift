@@ -7,22 +7,26 @@ import XrayProtos
 
 /// Reads a VLESS request header (version 0, no encryption) in any number of pieces.
 ///
-/// A connection is refused at the first byte that cannot belong to a known user's request, without an answer.
+/// A connection is refused at the first byte that cannot belong to a known user's request, without an answer. With
+/// fallbacks it is theirs instead, and the first read decides: clients send their header in one piece.
 package struct VLESSHandshake: StreamHandshake {
     private let users: VLESSUsers
+    private let door: FallbackDoor
 
-    package init(users: VLESSUsers) {
+    package init(users: VLESSUsers, door: FallbackDoor) {
         self.users = users
+        self.door = door
     }
 
     package mutating func receive(_ buffer: inout ByteBuffer) -> HandshakeStep {
         var rest = buffer
         guard let version = rest.readInteger(as: UInt8.self) else { return .needMore }
-        guard version == 0 else { return .reject(HandshakeRejection("unknown version")) }
-        guard let idBytes = rest.readSlice(length: 16) else { return .needMore }
+        guard version == 0 else { return door.refuse("unknown version", buffer) }
+        guard let idBytes = rest.readSlice(length: 16) else { return door.waitOrFallBack(buffer) }
         guard let id = UserID(bytes: idBytes.readableBytesView), let entry = users.find(id.withoutRoute) else {
-            return .reject(HandshakeRejection("unknown user"))
+            return door.refuse("unknown user", buffer)
         }
+        guard rest.readableBytes > 0 else { return door.waitOrFallBack(buffer) }
         guard let addonsLength = rest.readInteger(as: UInt8.self) else { return .needMore }
         guard let addonBytes = rest.readSlice(length: Int(addonsLength)) else { return .needMore }
         guard let flow = Self.flow(addonBytes) else { return .reject(HandshakeRejection("bad addons")) }

@@ -6,21 +6,27 @@ package import XrayProtos
 
 /// VLESS without encryption of its own: it relies on the transport's.
 ///
-/// Vision, mux, reverse and fallbacks are not there: requests for them are refused. Users whose flow is Vision are kept
-/// and reported as given.
+/// Vision, mux and reverse are not there: requests for them are refused. Users whose flow is Vision are kept and reported
+/// as given.
 package final class VLESSInbound: InboundProtocol {
     package let name = "vless"
     package let networks: Set<Network> = [.tcp]
     package let servesRemoteUsers = true
     package let userLevel: UInt32 = 0
     private let table = VLESSUsers.vless()
+    private let fallbacks: FallbackTable?
 
     package init(_ config: Xray_Proxy_Vless_Inbound_Config) throws(ControlError) {
         let scope = "proxy/vless/inbound"
         guard ["", "none"].contains(config.decryption) else {
             throw .notAvailable(scope, "decryption \"\(config.decryption)\"")
         }
-        guard config.fallbacks.isEmpty else { throw .notAvailable(scope, "fallbacks") }
+        fallbacks = FallbackTable(
+            try config.fallbacks.map { entry throws(ControlError) in
+                try FallbackTable.Entry(
+                    name: entry.name, alpn: entry.alpn, path: entry.path, type: entry.type, dest: entry.dest,
+                    xver: entry.xver, scope: scope)
+            })
         for user in config.users {
             let parsed: ParsedUser
             do { parsed = try ParsedUser(user) } catch { throw error.within("\(scope): failed to get VLESS user") }
@@ -31,6 +37,6 @@ package final class VLESSInbound: InboundProtocol {
     package var users: (any UserManaging)? { table }
 
     package func accept(_ connection: AcceptedConnection) -> any StreamHandshake {
-        VLESSHandshake(users: table)
+        VLESSHandshake(users: table, door: FallbackDoor(fallbacks, connection))
     }
 }

@@ -71,6 +71,8 @@ extension FuzzTarget {
                 ]
             case .associate(let request):
                 return said + ["associate for \(request.user?.email ?? "nobody")"]
+            case .fallback(let request):
+                return said + ["fallback to \(request.dial.target): \(request.reason)"]
             case .reject(let rejection):
                 return said + ["reject: \(rejection.reason)"]
             }

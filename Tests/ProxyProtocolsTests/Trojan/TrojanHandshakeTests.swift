@@ -16,7 +16,7 @@ struct TrojanHandshakeTests {
         try users.add(user("a@b", trojanAccount("trojan-password-1")))
     }
 
-    private func make() -> any StreamHandshake { TrojanHandshake(users: users) }
+    private func make() -> any StreamHandshake { TrojanHandshake(users: users, door: FallbackDoor(nil, connection)) }
 
     @Test(arguments: [
         ("01017f00000100500d0a", "tcp:127.0.0.1:80"), ("01030b6578616d706c652e636f6d01bb0d0a", "tcp:example.com:443"),

@@ -43,10 +43,10 @@ struct TrojanInboundTests {
         #expect(users.count == 1)
     }
 
-    @Test func fallbacksAreRefusedByName() {
+    @Test func fallbackOfAnUnknownTypeIsRefused() {
         var config = Xray_Proxy_Trojan_ServerConfig()
         config.fallbacks = [.init()]
-        #expect(throws: ControlError("proxy/trojan: not available in this build: fallbacks")) {
+        #expect(throws: ControlError("proxy/trojan: fallback: unknown type \"\" (known: tcp, unix)")) {
             try TrojanInbound(config)
         }
     }

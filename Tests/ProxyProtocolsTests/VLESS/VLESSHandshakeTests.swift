@@ -18,7 +18,7 @@ struct VLESSHandshakeTests {
         try users.add(user("nul@b", vlessAccount("00000000-0000-0000-0000-000000000002", flow: "\0")))
     }
 
-    private func make() -> any StreamHandshake { VLESSHandshake(users: users) }
+    private func make() -> any StreamHandshake { VLESSHandshake(users: users, door: FallbackDoor(nil, connection)) }
 
     @Test(arguments: [
         ("00b831381d63244d53ad4f8cda48b3081100010050017f000001", "tcp:127.0.0.1:80"),

@@ -144,7 +144,7 @@ struct VLESSInboundTests {
         withFallbacks.fallbacks = [.init()]
         #expect(
             message { () throws(ControlError) in _ = try VLESSInbound(withFallbacks) }
-                == "proxy/vless/inbound: not available in this build: fallbacks")
+                == "proxy/vless/inbound: fallback: unknown type \"\" (known: tcp, unix)")
     }
 
     @Test func configuredUsersAreCheckedAsAddedOnesAre() {
