@@ -66,7 +66,8 @@ extension Endpoint {
 
     /// The address that a C function left behind `raw`; nil for a family other than IPv4 and IPv6.
     init?(raw: UnsafePointer<sockaddr>) {
-        switch Int32(raw.pointee.sa_family) {
+        // The first field of all socket addresses. Which module declares it depends on what is imported beside.
+        switch Int32(UnsafeRawPointer(raw).loadUnaligned(as: sa_family_t.self)) {
         case AF_INET: self.init(v4: UnsafeRawBufferPointer(start: raw, count: MemoryLayout<sockaddr_in>.size))
         case AF_INET6: self.init(v6: UnsafeRawBufferPointer(start: raw, count: MemoryLayout<sockaddr_in6>.size))
         default: return nil
