@@ -99,12 +99,22 @@ package protocol ControlPlane: AnyObject, Sendable {
 
     /// The value of one counter without a message around it, or nil; for callers that ask in a loop (some 100 ns).
     func counterValue(named name: String) -> Int64?
+    /// All that was ever added to the counters whose names contain `pattern`, whoever has reset them since. A value that is lower than one
+    /// read before is that of a reset under way, and to be read again.
+    func counterTotals(_ pattern: String) async -> [Xray_App_Stats_Command_Stat]
     /// Ends the live flows that `selector` names, and tells how many there were.
     func closeFlows(_ selector: FlowSelector, by caller: ControlCaller) async -> Int
     /// The live flows that `selector` names.
     func flows(_ selector: FlowSelector) async -> [FlowReport]
+    /// The files that the core's logs go to.
+    func logFiles() -> [LogFile]
+    /// Renames the files of these logs (`error`, `access`; nil for all) to `PATH.1`, `PATH.1` to `PATH.2` and so on, of which `keep` stay,
+    /// and goes on with new files. No line is lost. Tells what was renamed, with its size.
+    func rotateLogs(_ log: String?, keep: Int, by caller: ControlCaller) async throws -> [LogFile]
     /// Writes one line to the core's error log.
     func writeLog(_ level: LogLevel, _ message: String)
+    /// Raises an event of a script's own.
+    func raise(_ event: CoreEvent.OfScript)
     /// Events from now on; a reader that falls more than `buffer` events behind loses the oldest ones and is told how many.
     func events(buffer: Int) -> AsyncStream<EventDelivery>
     /// Calls `body` with each event of the topics from now on, one after another in their order, on the thread that raises

@@ -20,8 +20,10 @@ extension CoreEvent {
         package static let log = Topics(rawValue: 32)
         /// What concerns the process: the logger.
         package static let service = Topics(rawValue: 64)
+        /// What scripts raise for each other.
+        package static let scripts = Topics(rawValue: 128)
 
-        package static let all: Topics = [.handlers, .users, .presence, .routing, .flows, .log, .service]
+        package static let all: Topics = [.handlers, .users, .presence, .routing, .flows, .log, .service, .scripts]
     }
 }
 
@@ -35,6 +37,7 @@ extension CoreEvent.Kind {
         case .flowOpened, .flowClosed, .connectionRejected: .flows
         case .logLine: .log
         case .loggerRestarted: .service
+        case .script: .scripts
         }
     }
 }

@@ -30,6 +30,23 @@ package struct CoreEvent: Sendable, Equatable {
         /// A line of the error log, as it is written, without the time.
         case logLine(level: LogLevel, text: String)
         case loggerRestarted
+        case script(OfScript)
+    }
+
+    /// An event that a script has raised, for other scripts.
+    package struct OfScript: Sendable, Equatable {
+        /// Begins with `script.`.
+        package var name: String
+        /// The script that raised it.
+        package var script: String
+        /// An object of JSON.
+        package var fields: String
+
+        package init(name: String, script: String, fields: String) {
+            self.name = name
+            self.script = script
+            self.fields = fields
+        }
     }
 }
 

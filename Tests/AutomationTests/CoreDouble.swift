@@ -363,6 +363,14 @@ final class CoreDouble: ControlPlane {
             && (selector.source ?? flow.summary.source.ip) == flow.summary.source.ip
     }
 
+    func counterTotals(_ pattern: String) async -> [Xray_App_Stats_Command_Stat] { [] }
+
+    func raise(_ event: CoreEvent.OfScript) { bus.publish(.script(event)) }
+
+    func logFiles() -> [LogFile] { [] }
+
+    func rotateLogs(_ log: String?, keep: Int, by caller: ControlCaller) async throws -> [LogFile] { [] }
+
     func writeLog(_ level: LogLevel, _ message: String) {
         state.withLock { $0.log.append("[\(level.label)] \(message)") }
     }

@@ -28,6 +28,34 @@ struct EventTests {
         return lines(bench)
     }
 
+    @Test func scriptsTellEachOther() async throws {
+        let bench = try ScriptBench()
+        let listener = try bench.write(
+            "listener",
+            """
+            on("script.user_*", { email = "A@x" }, function(e) log.info(e.name, e.email, e.script, e.n) end)
+            on("*", function(e) log.info("never", e.name) end)
+            """)
+        let speaker = try bench.write(
+            "speaker",
+            """
+            after("1s", function()
+                events.raise("script.user_cut", { email = "a@x", n = 1 })
+                events.raise("script.user_cut", { email = "b@x" })
+                events.raise("script.other", { email = "a@x" })
+                for _, name in ipairs{ "user.added", "script.*", "script." .. ("x"):rep(100) } do
+                    log.info(pcall(events.raise, name))
+                end
+            end)
+            """)
+        let automation = try await bench.start(listener, speaker)
+        await bench.pass(.seconds(2), automation)
+        await automation.stop(grace: .zero)
+        #expect(bench.core.log.contains("[Info] script/listener: script.user_cut a@x speaker 1"))
+        #expect(bench.core.log.filter { $0.contains("script/listener: ") && !$0.contains("loaded") }.count == 1)
+        #expect(bench.core.log.filter { $0.contains("script/speaker: false") }.count == 3)
+    }
+
     @Test func eventsArriveInTheirOrderWithTheirFields() async throws {
         let lines = try await Self.told(
             """

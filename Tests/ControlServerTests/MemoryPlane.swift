@@ -147,6 +147,14 @@ extension MemoryPlane {
     func counterValue(named name: String) -> Int64? { counters[name] }
     func closeFlows(_ selector: FlowSelector, by caller: ControlCaller) async -> Int { 0 }
     func flows(_ selector: FlowSelector) async -> [FlowReport] { [] }
+    func counterTotals(_ pattern: String) async -> [Xray_App_Stats_Command_Stat] { [] }
+
+    func raise(_ event: CoreEvent.OfScript) {}
+
+    func logFiles() -> [LogFile] { [] }
+
+    func rotateLogs(_ log: String?, keep: Int, by caller: ControlCaller) async throws -> [LogFile] { [] }
+
     func writeLog(_ level: LogLevel, _ message: String) {}
     func events(buffer: Int) -> AsyncStream<EventDelivery> { AsyncStream { $0.finish() } }
 }

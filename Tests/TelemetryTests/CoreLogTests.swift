@@ -160,6 +160,79 @@ struct CoreLogTests {
         #expect(try folder.files().count == 21)
     }
 
+    /// Writers while the core renames the file itself: each line is whole, once, and in one of the files that are kept.
+    @Test func rotationByNumberLosesNoLineAndKeepsSoMany() async throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path("access.log")
+        let log = try log(LogSettings(error: .none, access: .file(path: path)))
+        let (writers, perWriter) = (4, 2000)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for writer in 0..<writers {
+                group.addTask {
+                    for number in 0..<perWriter {
+                        log.access(AccessRecord(from: "\(writer)-\(number)", to: "tcp:example.com:443"))
+                        if number % 100 == 0 { log.flush() }
+                    }
+                }
+            }
+            group.addTask { for _ in 0..<10 { try log.rotate(path, keep: 20) } }
+            try await group.waitForAll()
+        }
+        log.flush()
+        #expect(try folder.files().sorted() == ["access.log"] + (1...10).map { "access.log.\($0)" }.sorted())
+        var seen: Set<Substring> = []
+        for file in try folder.files() {
+            for line in try folder.lines(file) {
+                #expect(line.hasSuffix("accepted tcp:example.com:443"), "\(line)")
+                #expect(seen.insert(line.split(separator: " ")[3]).inserted)
+            }
+        }
+        #expect(seen.count == writers * perWriter)
+        for _ in 0..<3 { try log.rotate(path, keep: 2) }
+        #expect(try folder.files().filter { $0.hasSuffix(".1") || $0.hasSuffix(".2") }.count == 2)
+        #expect(try folder.files().contains("access.log.10"), "what a larger number of kept files left is not touched")
+        log.close()
+    }
+
+    @Test func theNewestOldFileIsNumberOne() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path("e.log")
+        let log = try log(LogSettings(error: .file(path: path), access: .none))
+        for text in ["first", "second", "third", "fourth"] {
+            log.write(.error, "", text)
+            try log.rotate(path, keep: 2)
+        }
+        #expect(log.files == [LogFile(logs: ["error"], path: path, size: 0)])
+        #expect(try folder.lines("e.log.1").map { $0.hasSuffix("fourth") } == [true])
+        #expect(try folder.lines("e.log.2").map { $0.hasSuffix("third") } == [true])
+        #expect(try folder.files().sorted() == ["e.log", "e.log.1", "e.log.2"])
+        log.close()
+    }
+
+    @Test func onlyTheLogsOwnFilesAreRotated() throws {
+        let folder = try TemporaryFolder()
+        try Data("x".utf8).write(to: URL(fileURLWithPath: folder.path("other")))
+        let log = try log(LogSettings(error: .file(path: folder.path("e.log")), access: .none))
+        #expect(throws: TelemetryError.self) { try log.rotate(folder.path("other"), keep: 1) }
+        #expect(throws: TelemetryError.self) { try log.rotate(folder.path("e.log"), keep: 0) }
+        let device = try self.log(LogSettings(error: .file(path: "/dev/null"), access: .none))
+        #expect(device.files.isEmpty)
+        #expect(throws: TelemetryError.self) { try device.rotate("/dev/null", keep: 1) }
+        #expect(try folder.files().sorted() == ["e.log", "other"])
+    }
+
+    @Test func aRotationThatFailsKeepsTheFileUnderItsName() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path("e.log")
+        // A folder stands where the old file is to go.
+        try FileManager.default.createDirectory(atPath: path + ".1/x", withIntermediateDirectories: true)
+        let log = try log(LogSettings(error: .file(path: path), access: .none))
+        #expect(throws: TelemetryError.self) { try log.rotate(path, keep: 1) }
+        log.write(.error, "", "still here")
+        log.close()
+        #expect(try folder.lines("e.log").count == 1)
+    }
+
     @Test func reopenThatFailsKeepsTheOldFile() throws {
         let folder = try TemporaryFolder()
         try FileManager.default.createDirectory(atPath: folder.path("sub"), withIntermediateDirectories: false)

@@ -12,6 +12,19 @@ struct CounterTests {
         #expect(counter.value == 0)
     }
 
+    @Test func theTotalKnowsNoReset() {
+        let counter = Counter(name: "x")
+        counter.add(5)
+        _ = counter.reset()
+        counter.add(7)
+        #expect(counter.value == 7)
+        #expect(counter.total == 12)
+        let registry = StatsRegistry()
+        registry.counter("user>>>a>>>traffic>>>uplink").add(3)
+        _ = registry.query(pattern: "user", reset: true)
+        #expect(registry.totals(pattern: "user").map(\.value) == [3])
+    }
+
     @Test func noAdditionIsLostBetweenThreadsAndResets() async {
         let counter = Counter(name: "x")
         let collected = await withTaskGroup(of: Int64.self) { group in

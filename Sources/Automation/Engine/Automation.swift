@@ -47,7 +47,10 @@ package actor Automation {
     ) async throws(AutomationError) -> Automation {
         let host = AutomationHost(
             store: try ScriptStore(path: settings.store, limits: settings.storeLimits, now: { clock.wall }),
-            scheduler: Scheduler(clock: clock), pool: ScriptPool(threads: settings.threads, clock: clock))
+            scheduler: Scheduler(clock: clock), pool: ScriptPool(threads: settings.threads, clock: clock),
+            files: try settings.files.map { path throws(AutomationError) in
+                try ScriptFolder(path: path, quota: settings.filesQuota)
+            })
         let automation = try Automation(settings: settings, control: control, host: host, ownsHost: true, log: log)
         await automation.begin()
         return automation
@@ -77,9 +80,11 @@ package actor Automation {
         } catch {
             throw AutomationError(.store, "the store cannot be read", cause: error)
         }
-        context = ScriptContext(
+        var context = ScriptContext(
             control: control, store: store, scheduler: host.scheduler, pool: host.pool, zone: settings.zone,
             session: settings.session, log: log ?? { control.writeLog($0, $1) })
+        context.files = host.files
+        self.context = context
         for script in settings.scripts {
             guard !script.name.isEmpty, slots[script.name] == nil else {
                 throw AutomationError(.settings, "duplicate script name: \(script.name)")

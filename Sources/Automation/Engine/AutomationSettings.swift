@@ -22,6 +22,10 @@ package struct AutomationSettings: Sendable {
     /// Path of the database; nil keeps the scripts' values in memory.
     package var store: String?
     package var storeLimits = StoreLimits()
+    /// The folder that scripts may keep files in; nil = none.
+    package var files: String?
+    /// Bytes of all files in it.
+    package var filesQuota: Int64 = 100 << 20
     /// How many bursts of different scripts may run at the same moment.
     package var threads = 2
     /// How long a burst may pass its limit before its script counts as wedged.

@@ -13,6 +13,8 @@ struct ScriptContext: Sendable {
     let zone: TimeZone
     let session: String
     let log: @Sendable (LogLevel, String) -> Void
+    /// Where scripts may keep files; nil = nowhere.
+    var files: ScriptFolder?
     /// What scripts can call beyond the library.
     var installMore: @Sendable (LuaState, ScriptInstance) throws -> Void = { _, _ in }
 

@@ -34,6 +34,10 @@ package enum EventCatalog {
             "A line of the core's error log, as far as the log's own level lets it through. In a filter `level` means: at least as"
                 + " serious. Lines that scripts write are left out.", .log),
         Entry("logger.restarted", [], "The log files were opened anew.", .service),
+        Entry(
+            "script.*", ["script"],
+            "Another script has raised it with `events.raise`, with fields of its own; `script` tells which one.",
+            .scripts),
         Entry("start", ["reason"], "The script has been loaded: `start`, `reload` or `enabled`.", []),
         Entry("stop", ["reason"], "The script is about to end: `stop`, `reload` or `disabled`.", []),
     ]

@@ -16,13 +16,30 @@ struct EventFilter: Sendable {
     /// The names that are meant.
     let names: Set<String>
     let topics: CoreEvent.Topics
+    /// The names of scripts' events that are meant.
+    private let scriptNames: Glob?
     private let conditions: [(field: String, condition: Condition)]
+
+    /// How the names of events begin that scripts raise.
+    static let ofScripts = "script."
 
     /// Refuses a name that no event has, and a field that none of the events meant has.
     init(_ pattern: String, _ table: LuaTable = LuaTable()) throws(LuaError) {
         self.pattern = pattern
         let glob = Glob(pattern)
-        let entries = EventCatalog.all.filter { glob.matches($0.name) && (pattern == $0.name || !$0.topic.isEmpty) }
+        if pattern.hasPrefix(Self.ofScripts) {
+            // Their names and fields are their scripts' own.
+            (names, topics, scriptNames) = ([], .scripts, glob)
+            guard table.array.isEmpty else { throw LuaError("\(pattern): a filter is a table of fields by name") }
+            var own: [(field: String, condition: Condition)] = []
+            for (key, value) in table.fields { own.append((key.text, try Self.condition(key.text, value))) }
+            conditions = own
+            return
+        }
+        scriptNames = nil
+        let entries = EventCatalog.all.filter {
+            glob.matches($0.name) && $0.topic != .scripts && (pattern == $0.name || !$0.topic.isEmpty)
+        }
         guard !entries.isEmpty else {
             let known = EventCatalog.all.map(\.name).joined(separator: ", ")
             throw LuaError("there is no event \"\(pattern)\"; there are: \(known)")
@@ -60,7 +77,7 @@ struct EventFilter: Sendable {
     }
 
     func matches(_ event: ScriptEvent) -> Bool {
-        names.contains(event.name)
+        (scriptNames?.matches(event.name) ?? names.contains(event.name))
             && conditions.allSatisfy { item in
                 event[item.field].map { Self.holds(item.condition, $0, item.field) } ?? false
             }

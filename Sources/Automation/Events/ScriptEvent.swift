@@ -46,6 +46,9 @@ struct ScriptEvent: Sendable, Equatable {
                 ])
         case .logLine(let level, let text): self.init("log", Self.fields(of: text, level))
         case .loggerRestarted: self.init("logger.restarted")
+        case .script(let event):
+            let fields = (try? LuaJSON.decode(event.fields))?.table ?? LuaTable()
+            self.init(event.name, fields.names.map { ($0, fields[$0]) } + [("script", .string(event.script))])
         }
     }
 

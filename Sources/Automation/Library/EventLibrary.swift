@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import ControlAPI
 import LuaRuntime
+import ProxyModel
 
 extension Library {
     /// What `on` and `stats.watch` return.
@@ -45,6 +46,18 @@ extension Library {
             guard threshold > 0 else { throw call.argumentError(2, "a threshold above 0 expected") }
             return try add(call, .counters(pattern: pattern, threshold: threshold), at: 3)
         }
+        try state.register("events.raise") { call in
+            let name = try call.string(1)
+            guard name.hasPrefix(EventFilter.ofScripts), name.utf8.count <= 100, !name.contains("*") else {
+                throw call.argumentError(1, "a name such as \"script.user_cut\" expected")
+            }
+            let table = try call.optionalTable(2) ?? LuaTable()
+            guard table.array.isEmpty else { throw call.argumentError(2, "fields by name expected") }
+            let fields = try LuaJSON.encode(.table(table))
+            guard fields.utf8.count <= 16_384 else { throw LuaError("events.raise: the fields are larger than 16 kB") }
+            script.context.control.raise(.init(name: name, script: script.name, fields: fields))
+            return 0
+        }
         try state.register("events.wait") { call in
             let event = try call.string(1)
             var filter = LuaTable()
@@ -77,6 +90,10 @@ extension Library {
 
 extension Library {
     static let eventReference: [LibraryEntry] = [
+        LibraryEntry(
+            "events.raise", "events.raise(name [, fields])",
+            "Raises an event of the script's own; its name begins with `script.`. All scripts can wait for it with `on`.",
+            example: #"events.raise("script.user_cut", { email = "a@example.com" })"#),
         LibraryEntry(
             "on", "on(event [, filter], fn [, { name, buffer }]) -> subscription",
             """

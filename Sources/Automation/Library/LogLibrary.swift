@@ -1,11 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
+import ControlAPI
 import LuaRuntime
 import ProxyModel
 
 extension Library {
     /// `log.debug(...)`, `log.info(...)`, `log.warning(...)`, `log.error(...)`: the values joined by blanks, as one line of the
     /// core's error log that begins with `script/NAME: `.
+    ///
+    /// `log.files()` lists the files of the core's logs, `log.rotate{ keep = 7, log = "access" }` renames them and begins new ones.
     static func installLog(in state: LuaState, for script: ScriptInstance) throws {
+        let control = script.context.control
+        let caller = ControlCaller.script(name: script.name)
+        try state.register("log.files") { call in
+            push(control.logFiles(), on: call)
+            return 1
+        }
+        try state.register("log.rotate") { call in
+            let table = try call.options(1, ["keep", "log"])
+            let log = try table.text("log")
+            guard let keep = table["keep"].integer, (1...1000).contains(keep) else {
+                throw LuaError("log.rotate: keep: a number from 1 to 1000 expected, got \(table["keep"].text)")
+            }
+            guard log == nil || log == "error" || log == "access" else {
+                throw LuaError("log.rotate: log: error or access expected, got \"\(log ?? "")\"")
+            }
+            return try perform(script) {
+                let files = try await control.rotateLogs(log, keep: Int(keep), by: caller)
+                return ScriptAnswer { call in
+                    push(files, on: call)
+                    return 1
+                }
+            }
+        }
         let levels: [(String, LogLevel)] = [
             ("debug", .debug), ("info", .info), ("warning", .warning), ("error", .error),
         ]
@@ -14,6 +40,17 @@ extension Library {
                 script.log(level, try line(call))
                 return 0
             }
+        }
+    }
+
+    private static func push(_ files: [LogFile], on call: LuaCall) {
+        call.beginTable(array: files.count)
+        for (index, file) in files.enumerated() {
+            call.beginTable(fields: 3)
+            call.setField("path", file.path)
+            call.setField("size", file.size)
+            call.setField("logs", .table(LuaTable(array: file.logs.map { .string($0) })))
+            call.endElement(index + 1)
         }
     }
 
@@ -40,6 +77,15 @@ extension Library {
                 "Writes the values, joined by blanks, as one line of level \(level) to the core's error log.")
         } + [
             LibraryEntry(
-                "print", "print(...)", "Writes the values, joined by tabs, as a line of level info to the log.")
+                "log.files", "log.files() -> list", "The files of the core's logs: `{ path, size, logs }`."),
+            LibraryEntry(
+                "log.rotate", "log.rotate{ keep [, log] } -> list",
+                """
+                Gives the files of the core's logs (of one of them: `error`, `access`) the name `PATH.1`, what had that name \
+                `PATH.2` and so on, of which `keep` stay, and goes on with new files. No line is lost. Tells what was renamed.
+                """,
+                example: #"cron("@daily", function() log.rotate{ keep = 7 } end)"#),
+            LibraryEntry(
+                "print", "print(...)", "Writes the values, joined by tabs, as a line of level info to the log."),
         ]
 }

@@ -22,12 +22,17 @@ extension Library {
         try state.register("stats.query") { call in
             var request = Xray_App_Stats_Command_QueryStatsRequest()
             request.pattern = try call.optionalString(1) ?? ""
-            request.reset = try call.options(2, ["reset"]).flag("reset")
+            let options = try call.options(2, ["reset", "total"])
+            request.reset = try options.flag("reset")
+            let wantsTotals = try options.flag("total")
+            guard !(wantsTotals && request.reset) else { throw LuaError("stats.query: reset or total, not both") }
             return try perform(script) { [request] in
-                let response = try await control.queryStats(request)
+                let found =
+                    wantsTotals
+                    ? await control.counterTotals(request.pattern) : try await control.queryStats(request).stat
                 return ScriptAnswer { call in
-                    call.beginTable(fields: response.stat.count)
-                    for stat in response.stat { call.setField(stat.name, stat.value) }
+                    call.beginTable(fields: found.count)
+                    for stat in found { call.setField(stat.name, stat.value) }
                     return 1
                 }
             }
@@ -55,8 +60,9 @@ extension Library {
             "One counter, or nil when there is none. With `reset = true` it is set to 0 as it is read.",
             example: #"print(stats.get("inbound>>>vless-in>>>traffic>>>downlink"))"#),
         LibraryEntry(
-            "stats.query", "stats.query([pattern [, { reset }]]) -> table",
-            "The counters whose names contain `pattern`, as values by name.",
+            "stats.query", "stats.query([pattern [, { reset | total }]]) -> table",
+            "The counters whose names contain `pattern`, as values by name; with `total` all that was ever counted in this process, "
+                + "whoever has reset them.",
             example: #"for name, value in pairs(stats.query("user>>>")) do print(name, value) end"#),
         LibraryEntry(
             "stats.watch", "stats.watch(pattern, threshold, fn [, { name, buffer }]) -> subscription",

@@ -17,8 +17,10 @@ package enum LibraryReference {
         Section(title: "Statistics", entries: Library.statsReference),
         Section(title: "Log", entries: Library.logReference),
         Section(title: "What a script remembers", entries: Library.storeReference),
+        Section(title: "Files", entries: Library.fileReference),
         Section(title: "Time and amounts", entries: Library.timeReference),
         Section(title: "Text and data", entries: Library.jsonReference),
+        Section(title: "Addresses", entries: Library.addressReference),
         Section(title: "The script itself", entries: Library.scriptReference),
         Section(title: "The API's calls", entries: Library.operationReference),
     ]

@@ -44,6 +44,8 @@ final class ScriptStage: Sendable {
 
     let clock: StageClock
     let control: StageControl
+    /// For the files and logs of this test.
+    private let folder: URL
     private let makeCore: StageCoreFactory
     private let host: AutomationHost
     private let state = Mutex(State())
@@ -52,10 +54,13 @@ final class ScriptStage: Sendable {
         let clock = StageClock(at: wall)
         self.clock = clock
         self.makeCore = makeCore
+        folder = FileManager.default.temporaryDirectory.appendingPathComponent("tidegate-test-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         host = AutomationHost(
             store: try ScriptStore(path: nil, now: { clock.wall }), scheduler: Scheduler(clock: clock, isDriven: true),
-            pool: ScriptPool(threads: 2, clock: clock))
-        control = StageControl(try await makeCore(Self.plainConfiguration, { clock.wall }))
+            pool: ScriptPool(threads: 2, clock: clock),
+            files: try ScriptFolder(path: folder.appendingPathComponent("files").path, quota: 10 << 20))
+        control = StageControl(try await makeCore(Self.plainConfiguration, folder, { clock.wall }))
         let watchdog = Task { [weak self] in
             while !Task.isCancelled {
                 try? await Task.sleep(for: .seconds(1))
@@ -73,6 +78,7 @@ final class ScriptStage: Sendable {
     }
 
     var core: any RehearsedCore { control.core }
+    var files: ScriptFolder? { host.files }
     var lines: [Line] { state.withLock { $0.lines } }
     var zone: TimeZone { state.withLock { $0.zone } }
 
@@ -84,6 +90,7 @@ final class ScriptStage: Sendable {
         host.scheduler.stop()
         host.pool.stop()
         host.store.close()
+        try? FileManager.default.removeItem(at: folder)
     }
 
     // MARK: - The core
@@ -99,7 +106,7 @@ final class ScriptStage: Sendable {
 
     private func replaceCore() async throws {
         let clock = clock
-        let core = try await makeCore(state.withLock { $0.configuration }, { clock.wall })
+        let core = try await makeCore(state.withLock { $0.configuration }, folder, { clock.wall })
         await control.core.end()
         await core.pass(to: clock.uptime)
         control.core = core
@@ -232,6 +239,8 @@ final class ScriptStage: Sendable {
     }
 }
 
-/// Makes a core from a configuration (JSON), without a network, whose calendar is the given one.
+/// Makes a core from a configuration (JSON), without a network, whose calendar is the given one. Log files that the configuration names
+/// are made in the folder.
 package typealias StageCoreFactory =
-    @Sendable (_ configuration: String, _ wall: @escaping @Sendable () -> Date) async throws -> any RehearsedCore
+    @Sendable (_ configuration: String, _ folder: URL, _ wall: @escaping @Sendable () -> Date) async throws
+    -> any RehearsedCore

@@ -213,6 +213,16 @@ final class StageControl: ControlPlane {
 
     func flows(_ selector: FlowSelector) async -> [FlowReport] { await core.flows(selector) }
 
+    func counterTotals(_ pattern: String) async -> [Xray_App_Stats_Command_Stat] { await core.counterTotals(pattern) }
+
+    func raise(_ event: CoreEvent.OfScript) { core.raise(event) }
+
+    func logFiles() -> [LogFile] { core.logFiles() }
+
+    func rotateLogs(_ log: String?, keep: Int, by caller: ControlCaller) async throws -> [LogFile] {
+        try await noted("log.rotate", caller).rotateLogs(log, keep: keep, by: caller)
+    }
+
     func writeLog(_ level: LogLevel, _ message: String) { core.writeLog(level, message) }
 
     func events(buffer: Int) -> AsyncStream<EventDelivery> { core.events(buffer: buffer) }

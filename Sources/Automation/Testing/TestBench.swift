@@ -43,6 +43,7 @@ final class TestBench: Sendable {
             control: stage.control, store: try ScriptStore(path: nil),
             scheduler: Scheduler(clock: stage.clock, isDriven: true), pool: pool, zone: .gmt, session: "test",
             log: { [printed] level, text in printed.add(level, text) })
+        context.files = stage.files
         context.installMore = { try library.install(in: $0, for: $1) }
         let script = AutomationSettings.Script(name: "test", path: file)
         instance = ScriptInstance(

@@ -136,6 +136,8 @@ extension AutomationSettings {
     fileprivate init(_ automation: AutomationConfiguration) {
         self.init()
         store = automation.store
+        files = automation.files?.folder
+        if let quota = automation.files?.quota { filesQuota = quota }
         scripts = automation.scripts.map { script in
             var item = Script(name: script.name, path: script.path)
             item.isEnabled = script.enabled

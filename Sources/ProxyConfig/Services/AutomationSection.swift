@@ -10,7 +10,21 @@ package struct AutomationConfiguration: Sendable, Equatable {
     /// Host names that scripts may send requests to; empty for none.
     package var allowedHosts: [String] = []
 
+    /// The folder that scripts may keep files in; nil for none.
+    package var files: Files?
+
     package init() {}
+
+    package struct Files: Sendable, Equatable {
+        package var folder: String
+        /// Bytes of all files together; nil for the default.
+        package var quota: Int64?
+
+        package init(folder: String, quota: Int64? = nil) {
+            self.folder = folder
+            self.quota = quota
+        }
+    }
 
     package struct Script: Sendable, Equatable {
         /// Absolute, or relative to the working directory as the configuration file's path is.
@@ -58,6 +72,7 @@ enum AutomationSection {
         automation.store = try object["store"].map { node.context.path(try notEmpty($0)) }
         if let limits = object["limits"] { automation.limits = try decode(limits: limits) }
         if let http = object["http"] { automation.allowedHosts = try decode(http: http) }
+        if let files = object["files"] { automation.files = try decode(files: files) }
         if let scripts = object["scripts"] {
             let items: [ConfigNode]
             if case .array = scripts.node.value { items = try scripts.elements() } else { items = [scripts] }
@@ -96,6 +111,16 @@ enum AutomationSection {
             script.place = (object["name"] ?? file).place
             return script
         }
+    }
+
+    private static func decode(files node: ConfigNode) throws -> AutomationConfiguration.Files {
+        if case .string = node.node.value { return .init(folder: node.context.path(try notEmpty(node))) }
+        let object = try node.objectReader()
+        guard let folder = object["folder"] else { throw node.error("files need a folder") }
+        var files = AutomationConfiguration.Files(folder: node.context.path(try notEmpty(folder)))
+        files.quota = try object["quota"].map { try positive(SizeText.bytes(of: $0), $0) }
+        try object.refuseUnknownKeys()
+        return files
     }
 
     private static func decode(limits node: ConfigNode) throws -> AutomationConfiguration.Limits {

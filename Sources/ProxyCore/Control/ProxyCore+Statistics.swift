@@ -14,6 +14,15 @@ extension ProxyCore {
     /// In no order. They are counted since the start, in memory that does not grow with the number of attempts.
     package var rejectedHandshakes: [RejectedHandshakes] { services.rejections.all }
 
+    package func counterTotals(_ pattern: String) async -> [Xray_App_Stats_Command_Stat] {
+        services.stats.totals(pattern: pattern).map { reading in
+            var stat = Xray_App_Stats_Command_Stat()
+            stat.name = reading.name
+            stat.value = reading.value
+            return stat
+        }
+    }
+
     package func getStats(
         _ request: Xray_App_Stats_Command_GetStatsRequest
     ) throws -> Xray_App_Stats_Command_GetStatsResponse {

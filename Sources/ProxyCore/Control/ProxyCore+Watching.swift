@@ -6,6 +6,8 @@ import Telemetry
 
 /// Events and thresholds.
 extension ProxyCore {
+    package func raise(_ event: CoreEvent.OfScript) { services.events.publish(.script(event)) }
+
     package func observeEvents(
         _ topics: CoreEvent.Topics, _ body: @escaping @Sendable (CoreEvent) -> Void
     ) -> any ControlSubscription {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Dispatch
+import Foundation
 package import ProxyModel
 import Synchronization
 
@@ -24,6 +25,7 @@ package final class CoreLog: Sendable {
     private let accessSink: Int?
     private let writer: LogWriter?
     private let observerCount = Atomic<Int>(0)
+    private let rotation = NSLock()
     private let state = Mutex(State())
 
     /// Opens the files of `settings`. Both logs on one target share it, line by line.
@@ -91,6 +93,32 @@ package final class CoreLog: Sendable {
     package func reopen() throws(TelemetryError) {
         writer?.flush(timeout: .now() + 2)
         for sink in sinks { try sink.reopen() }
+    }
+
+    /// The files that the logs go to.
+    package var files: [LogFile] {
+        sinks.enumerated().compactMap { index, sink in
+            guard let path = sink.path, let size = sink.size else { return nil }
+            let logs = (errorSink == index ? ["error"] : []) + (accessSink == index ? ["access"] : [])
+            return LogFile(logs: logs, path: path, size: size)
+        }
+    }
+
+    /// Gives a file of the logs the name `PATH.1`, what had that name `PATH.2`, and so on; `keep` of them stay. No line is lost: each ends
+    /// up whole in the old or the new file. On an error the file stays in use under its name. Blocks, for some seconds at most.
+    ///
+    /// - Parameters:
+    ///   - path: One of ``files``; nothing else is ever renamed.
+    ///   - keep: From 1.
+    package func rotate(_ path: String, keep: Int) throws(TelemetryError) {
+        guard let sink = sinks.first(where: { $0.path == path }), keep >= 1 else {
+            throw TelemetryError(code: .file, "\(path) is not a file of this log")
+        }
+        writer?.flush(timeout: .now() + 2)
+        // One after another: two at a time would rename each other's files.
+        rotation.lock()
+        defer { rotation.unlock() }
+        try sink.rotate(keep: keep)
     }
 
     /// Waits until all that was written before is in its file. Blocks.

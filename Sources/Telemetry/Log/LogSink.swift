@@ -16,7 +16,7 @@ final class LogSink: Sendable {
         var isInsideLine = false
     }
 
-    private let path: String?
+    let path: String?
     private let state: Mutex<State>
 
     /// Opens a file to append to; it is made with mode 0600 if it does not exist. The folder must exist.
@@ -60,6 +60,37 @@ final class LogSink: Sendable {
             return state.output
         }
         Self.close(old)
+    }
+
+    /// Bytes in the file; nil for a console, and for what is no regular file.
+    var size: Int64? {
+        guard let path else { return nil }
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        return Int64(status.st_size)
+    }
+
+    /// Makes the file `PATH.1`, what was `PATH.1` `PATH.2` and so on up to `PATH.KEEP`, which is deleted, and goes on with a new file.
+    /// Lines that come meanwhile go to the old file until the new one is open. A failure leaves the old file in use, under its name.
+    func rotate(keep: Int) throws(TelemetryError) {
+        guard let path else { return }
+        guard size != nil else { throw TelemetryError(code: .file, "log file \(path) is no regular file") }
+        for number in stride(from: keep - 1, through: 1, by: -1) {
+            try Self.move("\(path).\(number)", to: "\(path).\(number + 1)")
+        }
+        try Self.move(path, to: "\(path).1")
+        do {
+            try reopen()
+        } catch {
+            try? Self.move("\(path).1", to: path)
+            throw error
+        }
+    }
+
+    private static func move(_ path: String, to other: String) throws(TelemetryError) {
+        guard rename(path, other) != 0, errno != ENOENT else { return }
+        throw TelemetryError(
+            code: .file, "cannot rename log file \(path) to \(other): \(String(cString: strerror(errno)))")
     }
 
     func close() {

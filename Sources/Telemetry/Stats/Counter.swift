@@ -13,6 +13,8 @@ package final class Counter: NamedEntry {
     /// Where thresholds are kept; nil for a counter that stands in no registry.
     private let watches: CounterWatches?
     private let count = Atomic<Int64>(0)
+    /// What resets have taken away.
+    private let taken = Atomic<Int64>(0)
     /// From this value on ``watches`` has to look; written by it alone.
     let limit = Atomic<Int64>(.max)
 
@@ -43,7 +45,14 @@ package final class Counter: NamedEntry {
         return exchangeZero()
     }
 
-    func exchangeZero() -> Int64 { count.exchange(0, ordering: .relaxed) }
+    func exchangeZero() -> Int64 {
+        let value = count.exchange(0, ordering: .relaxed)
+        taken.wrappingAdd(value, ordering: .relaxed)
+        return value
+    }
+
+    /// All that was ever added, whoever has reset the counter. While a reset is under way it may lack what that takes.
+    package var total: Int64 { taken.load(ordering: .relaxed) &+ value }
 
     /// The value, read so that every addition either is in it or sees the limit that was stored before.
     var settledValue: Int64 { count.wrappingAdd(0, ordering: .acquiringAndReleasing).newValue }

@@ -37,6 +37,11 @@ package final class StatsRegistry: Sendable {
         index.matches(pattern).map { CounterReading(name: $0.name, value: reset ? $0.reset() : $0.value) }
     }
 
+    /// All that was ever added to the counters whose names contain `pattern`, whoever has reset them.
+    package func totals(pattern: String) -> [CounterReading] {
+        index.matches(pattern).map { CounterReading(name: $0.name, value: $0.total) }
+    }
+
     /// Calls `body` once for each time that a counter reaches the threshold, on the thread that counts and before it goes on;
     /// see ``CounterPattern`` for what is watched. Counters that are there already and have reached it are told before
     /// this returns. The result is for ``removeWatch(_:)``.

@@ -47,6 +47,18 @@ struct AutomationSectionTests {
         }
     }
 
+    @Test func filesHaveAFolderAndAQuota() throws {
+        try withScripts { folder in
+            #expect(try automation(#"{"files": "reports"}"#, in: folder).files == .init(folder: "\(folder)/reports"))
+            let files = try automation(#"{"files": {"folder": "/r", "quota": "5MB"}}"#, in: folder).files
+            #expect(files == .init(folder: "/r", quota: 5 << 20))
+            #expect(refused(#"{"files": {"quota": 5}}"#, in: folder) == "automation.files: files need a folder")
+            #expect(
+                refused(#"{"files": {"folder": "r", "size": 5}}"#, in: folder)?.contains("automation.files.size")
+                    == true)
+        }
+    }
+
     @Test func aFolderStandsForItsScripts() throws {
         try withScripts { folder in
             let one = try automation(#"{"scripts": "more"}"#, in: folder)
