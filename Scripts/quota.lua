@@ -2,49 +2,60 @@
 --
 -- Quota: gives each user an amount of traffic (up and down together) for a period, and cuts off who has used it up.
 --
--- Every few seconds the script reads the users' counters and adds what is new to what it has stored, so that the sum holds
--- across restarts, when the counters begin at 0 again. It warns in the log once when most of the plan is used. When all of it
--- is, it keeps a copy of the user, removes the user from the inbounds and closes the user's connections. Whoever is over stays
--- removed: also after a restart, and when somebody adds the user back. With a new period all usage begins at 0 and the
--- removed users are added back as they were; the same happens at once when a plan is raised.
+-- The sum is kept in the store: it holds across restarts, when the counters begin at 0 again, and when others reset them. Who uses up
+-- the plan is cut with the byte that does it: a copy of the user is kept, the user is removed from the inbounds, and the
+-- connections are closed. Whoever is over stays removed, also after a restart, and when somebody adds the user back. With a new
+-- period all usage begins at 0 and the removed users are added back as they were; the same happens at once when a plan is raised.
+--
+-- Other scripts are told by the events script.user_warned { email, used, plan, percent }, script.user_cut { email, used, plan } and
+-- script.user_restored { email }.
 --
 -- The core counts a user's traffic only where the configuration has `stats` and, in the policy of the user's level,
 -- `statsUserUplink` and `statsUserDownlink`.
---
--- Settings, all optional:
---   plans         amounts by e-mail: { "alice@example.com": "50GB", "bob@example.com": "unlimited" }
---   patterns      amounts by Lua pattern of the lower-case e-mail: { "@trial%.example$": "1GB" }; the longest pattern wins
---   default_plan  the amount for everybody else; without it they are not limited
---   inbounds      tags of the inbounds to remove users from: [ "vless-in" ]; without it all that have users
---   interval      how often to look: "2s"
---   reset_cron    when a period begins: "0 0 1 * *" is the first of each month; without it usage is never reset
---   reset_tz      the time zone of reset_cron: "Europe/Berlin"; without it the local one
---   warn_at       the part of the plan at which to warn: 0.8
---   close_flows   whether to close the live connections of a user who is cut off: true
 
-local interval = settings.interval or "2s"
-local warn_at = settings.warn_at or 0.8
-local close_flows = settings.close_flows ~= false
+local amount = { type = "size", also = "unlimited" }
+local settings = settings {
+    plans = { type = "map", of = amount, default = {}, doc = "amounts by e-mail: { \"alice@example.com\": \"50GB\" }" },
+    patterns = {
+        type = "map", of = amount, default = {},
+        doc = "amounts by Lua pattern of the lower-case e-mail: { \"@trial%.example$\": \"1GB\" }; the longest pattern wins",
+    },
+    default_plan = { type = "size", also = "unlimited", default = "unlimited", doc = "the amount for everybody else" },
+    window = {
+        type = "choice", of = { "hour", "day", "week", "month", "none" }, default = "none",
+        doc = "the period; with none, usage is never reset",
+    },
+    anchor_day = {
+        type = "integer", min = 1, max = 31, default = 1,
+        doc = "the first day of a week (1 is Monday) or month; the last of the month where there is no such day",
+    },
+    anchor_hour = { type = "integer", min = 0, max = 23, default = 0, doc = "the hour at which days, weeks and months begin" },
+    zone = { type = "zone", default = "local", doc = "the time zone of the period" },
+    warn_at = { type = "list", of = { type = "number", min = 1, max = 99 }, default = { 80 }, doc = "percents at which to warn" },
+    inbounds = { type = "list", of = "string", doc = "the inbounds to remove users from; without it all that have users" },
+    interval = { type = "duration", min = "100ms", default = "10s", doc = "how often usage is stored, and warned of" },
+    close_flows = { type = "boolean", default = true, doc = "whether to close the connections of a user who is cut off" },
+}
+
 local unlimited = math.huge
-
-local function amount(plan)
-    if plan == nil or plan == "unlimited" then return unlimited end
-    return size(plan)
-end
+local function limit(plan) return plan == "unlimited" and unlimited or plan end
 
 local plans = {}
-for email, plan in pairs(settings.plans or {}) do plans[email:lower()] = amount(plan) end
+for email, plan in pairs(settings.plans) do plans[email:lower()] = limit(plan) end
 
 local patterns = {}
-for pattern, plan in pairs(settings.patterns or {}) do
-    patterns[#patterns + 1] = { pattern = pattern, amount = amount(plan) }
+for pattern, plan in pairs(settings.patterns) do
+    string.find("", pattern) -- A pattern that cannot be read is an error now, not later.
+    patterns[#patterns + 1] = { pattern = pattern, amount = limit(plan) }
 end
 table.sort(patterns, function(a, b)
     if #a.pattern ~= #b.pattern then return #a.pattern > #b.pattern end
     return a.pattern < b.pattern
 end)
 
-local default_plan = amount(settings.default_plan)
+local default_plan = limit(settings.default_plan)
+local warn_at = settings.warn_at
+table.sort(warn_at)
 
 local function plan_of(email)
     local name = email:lower()
@@ -55,97 +66,109 @@ local function plan_of(email)
     return default_plan
 end
 
--- What the store holds, by e-mail: { used, seen, session, warned, cut }, and the copies of removed users by inbound.
-local usage, removed = {}, {}
+-- What the store holds, by e-mail: { used, seen, session, warned, cut }; and the copies of removed users.
+local usage = {}
 for key, record in pairs(store.list("user/")) do usage[key:sub(#"user/" + 1)] = record end
-for key, copies in pairs(store.list("removed/")) do removed[key:sub(#"removed/" + 1)] = copies end
+local suspended = require("lib.suspended").new(settings.inbounds)
 
 local function keep(email) store.set("user/" .. email, usage[email]) end
 
--- The counters' sums by e-mail.
+-- Everything that the users' counters have counted in this process, by e-mail; resets by others take nothing away.
 local function totals()
     local sums = {}
-    for name, value in pairs(stats.query("user>>>")) do
+    for name, value in pairs(stats.query("user>>>", { total = true })) do
         local email = name:match("^user>>>(.-)>>>traffic>>>%a+link$")
         if email then sums[email] = (sums[email] or 0) + value end
     end
     return sums
 end
 
--- Adds what was counted since the last look.
+-- Adds what is new. Usage and the counters' place are stored together, so that no end of the process counts a byte twice or not at all.
 local function account()
-    local sums = totals()
-    store.transaction(function()
-        for email, total in pairs(sums) do
-            local record = usage[email]
-            if not record then
-                record = { used = 0, seen = 0, session = core.session }
-                usage[email] = record
-            end
-            -- Counters begin at 0 with the process, and when somebody resets them.
-            local before = record.session == core.session and record.seen or 0
-            if total < before then before = 0 end
-            if total ~= before or record.session ~= core.session then
-                record.used = record.used + total - before
-                record.seen, record.session = total, core.session
-                keep(email)
-            end
+    local changed = {}
+    for email, total in pairs(totals()) do
+        local record = usage[email] or { used = 0, seen = 0, session = core.session }
+        if record.session ~= core.session then record.session, record.seen = core.session, 0 end
+        -- A total that is lower than before is being reset at this moment, and is read again at the next look.
+        if total > record.seen then
+            record.used = record.used + total - record.seen
+            record.seen = total
+            usage[email] = record
+            changed[#changed + 1] = email
         end
-    end)
+    end
+    for first = 1, #changed, 10000 do
+        store.transaction(function()
+            for index = first, math.min(first + 9999, #changed) do keep(changed[index]) end
+        end)
+    end
+end
+
+-- MARK: periods
+
+local function days_in(year, month)
+    local next_month = month == 12 and ("%04d-01-01"):format(year + 1) or ("%04d-%02d-01"):format(year, month + 1)
+    return (time.parse(next_month, "UTC") - time.parse(("%04d-%02d-01"):format(year, month), "UTC")) // 86400 | 0
+end
+
+-- The moments near `t` at which a period may begin, in their order.
+local function beginnings(t)
+    local hour = (" %02d:00"):format(settings.anchor_hour)
+    local list = {}
+    if settings.window == "month" then
+        local year, month = time.format(t, "%Y %m", settings.zone):match("(%d+) (%d+)")
+        for offset = -1, 1 do
+            local count = year * 12 + month - 1 + offset
+            local y, m = count // 12 | 0, (count % 12 | 0) + 1
+            local day = math.min(settings.anchor_day, days_in(y, m))
+            list[#list + 1] = time.parse(("%04d-%02d-%02d"):format(y, m, day) .. hour, settings.zone)
+        end
+        return list
+    end
+    local noon = time.parse(time.format(t, "%F", "UTC") .. " 12:00", "UTC")
+    for offset = -9, 9 do
+        local date = time.format(noon + offset * 86400, "%F", "UTC")
+        local weekday = tonumber(time.format(noon + offset * 86400, "%u", "UTC"))
+        if settings.window == "day" or weekday == (settings.anchor_day - 1) % 7 + 1 then
+            list[#list + 1] = time.parse(date .. hour, settings.zone)
+        end
+    end
+    return list
+end
+
+-- When the period of `t` has begun, and when the next one does.
+local function period(t)
+    if settings.window == "hour" then return t - t % 3600, t - t % 3600 + 3600 end
+    local first, following
+    for _, moment in ipairs(beginnings(t)) do
+        if moment <= t then first = moment else following = following or moment end
+    end
+    return first, following
 end
 
 local function begin_period()
-    local period = store.get("period")
-    local is_known = period and period.cron == settings.reset_cron
-    if is_known and time.now() < period.ends then return end
-    if is_known then log.info("a new period begins: all usage is set to 0") end
+    local first = period(time.now())
+    local known = store.get("period")
+    if known == first then return end
     store.transaction(function()
-        if is_known then
+        -- The first start resets nothing.
+        if known then
+            log.info("a new period begins: all usage is set to 0")
             for email, record in pairs(usage) do
-                record.used, record.warned, record.cut = 0, nil, nil
+                record.used, record.warned = 0, nil
                 keep(email)
             end
         end
-        store.set("period", { cron = settings.reset_cron, ends = cron_next(settings.reset_cron, settings.reset_tz) })
+        store.set("period", first)
     end)
 end
 
-local function managed_inbounds()
-    if settings.inbounds then return settings.inbounds end
-    local tags = {}
-    for _, inbound in ipairs(inbounds.list()) do
-        if pcall(users.count, inbound.tag) then tags[#tags + 1] = inbound.tag end
-    end
-    return tags
-end
-
-local told = {}
-local function warn_once(text)
-    if not told[text] then log.warning(text) end
-    told[text] = true
-end
-
-local function remove(email, tag)
-    local found, user = pcall(users.get, tag, email)
-    if not found then warn_once(("inbound %s cannot be asked for its users: %s"):format(tag, user)) end
-    if not found or not user then return false end
-    -- The copy is stored before the user goes, so that no end of the process can lose it.
-    local copies = removed[email] or {}
-    copies[tag] = user
-    removed[email] = copies
-    store.set("removed/" .. email, copies)
-    local done, message = users.remove(tag, email)
-    if not done then warn_once(("%s cannot be removed from %s: %s"):format(email, tag, message)) end
-    return done
-end
+-- MARK: cutting and restoring
 
 local function cut(email, record, plan, tags)
-    local gone = {}
-    for _, tag in ipairs(tags) do
-        if remove(email, tag) then gone[#gone + 1] = tag end
-    end
+    local gone = suspended:remove(email, tags)
     if #gone == 0 and record.cut then return end
-    local closed = close_flows and flows.close{ email = email } or 0
+    local closed = settings.close_flows and flows.close{ email = email } or 0
     local where = #gone > 0 and "removed from " .. table.concat(gone, ", ") or "in none of the inbounds"
     local again = record.cut and "is still over" or "has used up"
     log.warning(("%s %s the plan of %s (%s used): %s, %d connections closed"):format(
@@ -153,31 +176,46 @@ local function cut(email, record, plan, tags)
     if not record.cut then
         record.cut = true
         keep(email)
+        events.raise("script.user_cut", { email = email, used = record.used, plan = plan })
     end
 end
 
 local function restore(email)
-    local copies = removed[email]
-    for tag, user in pairs(copies) do
-        local done, message = users.add(tag, user)
-        if done or message:find("already exists", 1, true) then
-            copies[tag] = nil
-            log.info(("%s is back in %s"):format(email, tag))
-        else
-            warn_once(("%s cannot be added back to %s: %s"):format(email, tag, message))
-        end
-    end
-    if next(copies) then
-        store.set("removed/" .. email, copies)
-    else
-        removed[email] = nil
-        store.delete("removed/" .. email)
-    end
+    if suspended:restore(email) then events.raise("script.user_restored", { email = email }) end
     local record = usage[email]
     if record and record.cut then
         record.cut = nil
         keep(email)
     end
+end
+
+local function warn(email, record, plan)
+    local reached
+    for _, percent in ipairs(warn_at) do
+        if record.used * 100 >= percent * plan then reached = percent end
+    end
+    if not reached or (record.warned or 0) >= reached then return end
+    log.warning(("%s has used %d %% of the plan of %s"):format(email, record.used * 100 // plan, size_text(plan)))
+    record.warned = reached
+    keep(email)
+    events.raise("script.user_warned", { email = email, used = record.used, plan = plan, percent = reached })
+end
+
+-- Lets the core tell when a user reaches the plan, so that the cut need not wait for the next look.
+local look
+local watches = {}
+local function watch(email, record, plan)
+    local known = watches[email]
+    if plan == unlimited or record.used >= plan or email:find("*", 1, true) then
+        if known then known.watch:cancel() end
+        watches[email] = nil
+        return
+    end
+    local threshold = users.traffic(email).total + plan - record.used
+    if known and known.threshold == threshold then return end
+    if known then known.watch:cancel() end
+    local name = ("user>>>%s>>>traffic>>>*"):format(email)
+    watches[email] = { threshold = threshold, watch = stats.watch(name, threshold, look, { name = "plan of " .. email }) }
 end
 
 local function judge()
@@ -186,39 +224,52 @@ local function judge()
         local plan = plan_of(email)
         if record.used >= plan then
             over[#over + 1] = email
-        elseif removed[email] then
-            back[#back + 1] = email
-        elseif record.used >= warn_at * plan and not record.warned then
-            log.warning(("%s has used %d %% of the plan of %s"):format(
-                email, record.used * 100 // plan, size_text(plan)))
-            record.warned = true
-            keep(email)
+        else
+            if suspended:has(email) then back[#back + 1] = email else warn(email, record, plan) end
         end
+        watch(email, record, plan)
     end
     table.sort(over)
     table.sort(back)
-    local tags = #over > 0 and managed_inbounds() or {}
+    local tags = #over > 0 and suspended:tags() or {}
     for _, email in ipairs(over) do cut(email, usage[email], plan_of(email), tags) end
     for _, email in ipairs(back) do restore(email) end
 end
 
--- Both schedules do the same; while one of them waits for the core, the other leaves the work to it.
-local is_busy = false
-local function look()
-    if is_busy then return end
+-- The schedules do the same; while one of them waits for the core, what comes meanwhile makes it look once more.
+local is_busy, is_due = false, false
+function look()
+    if is_busy then
+        is_due = true
+        return
+    end
     is_busy = true
-    local done, problem = pcall(function()
-        account()
-        if settings.reset_cron then begin_period() end
-        judge()
-    end)
+    local done, problem
+    repeat
+        is_due = false
+        done, problem = pcall(function()
+            account()
+            if settings.window ~= "none" then begin_period() end
+            judge()
+        end)
+    until not done or not is_due
     is_busy = false
     if not done then error(problem, 0) end
 end
 
+local function await_period()
+    local _, following = period(time.now())
+    after(following - time.now(), function()
+        look()
+        await_period()
+    end, { name = "new period" })
+end
+
 -- At once, too: the configuration brings back at each start whom the script has removed.
 after("0s", look, { name = "at start" })
-every(interval, look, { name = "quota" })
-if settings.reset_cron then
-    cron(settings.reset_cron, look, { name = "new period", tz = settings.reset_tz, missed = "run" })
-end
+every(settings.interval, look, { name = "quota" })
+-- Whose first byte comes now has no counter that was watched before.
+stats.watch("user>>>*>>>traffic>>>*", 1, function(event)
+    if not watches[event.email] then look() end
+end, { name = "first byte" })
+if settings.window ~= "none" then await_period() end
