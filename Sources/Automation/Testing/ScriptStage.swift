@@ -184,17 +184,18 @@ final class ScriptStage: Sendable {
         return running.automation
     }
 
-    /// Moves the clock on if the script's last runs want to be waited for.
+    /// Runs that wait for the clock end at once, so that the clock can stand still; it is moved only for what does not come back in some
+    /// seconds of real time.
     private func stop(_ automation: Automation) async {
+        let begun = ContinuousClock.now
         let hasEnded = Mutex(false)
         Task {
             await automation.stop()
             hasEnded.withLock { $0 = true }
         }
-        try? await settle()
         while !hasEnded.withLock({ $0 }) {
             try? await Task.sleep(for: .milliseconds(1))
-            guard !hasEnded.withLock({ $0 }), let due = host.scheduler.nextDue else { continue }
+            guard ContinuousClock.now - begun > .seconds(5), let due = host.scheduler.nextDue else { continue }
             clock.move(to: due)
             host.scheduler.runDue()
         }
