@@ -96,16 +96,11 @@ import Testing
                  "outbounds": [{"protocol": "vless", "settings": {"vnext": [{"address": "127.0.0.1", "port": \(stage.vless),
                                 "users": [{"id": "\(Self.bob.uuidString.lowercased())", "encryption": "none"}]}]}}]}
                 """, to: "v2ray.json")
-            let v2ray = Process()
-            v2ray.executableURL = program
-            v2ray.arguments = ["-config", stage.core.folder.appendingPathComponent("v2ray.json").path]
-            v2ray.standardOutput = FileHandle.nullDevice
-            v2ray.standardError = FileHandle.nullDevice
-            try v2ray.run()
-            defer {
-                v2ray.terminate()
-                v2ray.waitUntilExit()
-            }
+            let v2ray = try ChildProcess(
+                program, ["-config", stage.core.folder.appendingPathComponent("v2ray.json").path],
+                in: stage.core.folder,
+                log: stage.core.folder.appendingPathComponent("v2ray.log"))
+            defer { v2ray.end(SIGTERM) }
             #expect(Wait.until { TCPClient.answers(local) })
 
             let client = try TCPClient(port: local)

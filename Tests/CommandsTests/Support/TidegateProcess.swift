@@ -6,7 +6,7 @@ import TestSupport
 final class TidegateProcess {
     let folder: URL
     private let configuration: String
-    private var process: Process?
+    private var process: ChildProcess?
 
     /// - Parameter configuration: JSON; `@DIR@` stands for the folder.
     init(configuration: String) throws {
@@ -38,20 +38,9 @@ final class TidegateProcess {
 
     /// Starts the process and waits until `port` answers.
     func start(waitingFor port: UInt16) throws {
-        let process = Process()
-        process.executableURL = Self.executable
-        process.arguments = ["run", "-c", folder.appendingPathComponent("config.json").path]
-        process.currentDirectoryURL = folder
-        let log = folder.appendingPathComponent("output.log")
-        if !FileManager.default.fileExists(atPath: log.path) {
-            FileManager.default.createFile(atPath: log.path, contents: nil)
-        }
-        let handle = try FileHandle(forWritingTo: log)
-        try handle.seekToEnd()
-        process.standardOutput = handle
-        process.standardError = handle
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
+        let process = try ChildProcess(
+            Self.executable, ["run", "-c", folder.appendingPathComponent("config.json").path], in: folder,
+            log: folder.appendingPathComponent("output.log"))
         self.process = process
         guard Wait.until({ !process.isRunning || TCPClient.answers(port) }), process.isRunning else {
             throw Failure("the process did not open port \(port): \(output)")
@@ -67,18 +56,14 @@ final class TidegateProcess {
     /// SIGTERM; gives the exit status.
     func stop() -> Int32 {
         guard let process else { return -1 }
-        process.terminate()
-        process.waitUntilExit()
         self.process = nil
-        return process.terminationStatus
+        return process.end(SIGTERM)
     }
 
     /// SIGKILL.
     func kill() {
-        guard let process, process.isRunning else { return }
-        Foundation.kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
-        self.process = nil
+        process?.end(SIGKILL)
+        process = nil
     }
 
     /// Runs `tidegate` with these arguments to its end.
@@ -92,8 +77,11 @@ struct CommandResult {
     var output: String
     var errors: String
 
-    static func of(_ executable: URL, _ arguments: [String], input: String = "") throws -> CommandResult {
+    static func of(
+        _ executable: URL, _ arguments: [String], input: String = "", in directory: URL? = nil
+    ) throws -> CommandResult {
         let process = Process()
+        if let directory { process.currentDirectoryURL = directory }
         process.executableURL = executable
         process.arguments = arguments
         let folder = FileManager.default.temporaryDirectory
