@@ -11,6 +11,8 @@ let settings: [SwiftSetting] = [
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -34,6 +36,7 @@ let package = Package(
     products: [.executable(name: "tidegate", targets: ["tidegate"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         // Not the next minor version unseen: AEADCipher calls the BoringSSL inside, which is no product of the package.
@@ -64,8 +67,8 @@ let package = Package(
         swiftTarget(
             "ProxyCore",
             [
-                "ControlAPI", "ProxyModel", "Routing", "Sniffing", "Telemetry", "XrayProtos", protobuf, nioCore,
-                nioPosix,
+                "ControlAPI", "ProxyModel", "Routing", "Sniffing", "Telemetry", "XrayProtos", protobuf, crypto, nioCore,
+                nioPosix, nioSSL, nioTLS,
             ]),
         swiftTarget("Sniffing", [crypto, cryptoExtras, nioCore]),
         swiftTarget("Routing", ["ProxyModel", "Telemetry", "XrayProtos", protobuf]),

@@ -27,8 +27,8 @@ import Testing
             "missing closing )"
         ),
         (
-            #"{"inbounds": [{"port": 1, "protocol": "socks", "streamSettings": {"network": "ws"}}], \#(outbounds)}"#,
-            "the transport websocket is not available"
+            #"{"inbounds": [{"port": 1, "protocol": "socks", "streamSettings": {"network": "xhttp"}}], \#(outbounds)}"#,
+            "the transport xhttp is not available"
         ),
         (#"{\#(outbounds), "automation": {"scripts": [], "speed": 1}}"#, "automation.speed"),
     ])

@@ -135,7 +135,8 @@ package final class ProxyCore: Sendable {
         if wasDefault {
             services.log.write(.warning, "app/commander", "the outbound \(tag) is replaced by the API's own")
         }
-        try services.outbounds.add(Outbound(tag: tag, proto: proto, config: nil, uplink: nil, downlink: nil))
+        try services.outbounds.add(
+            Outbound(tag: tag, proto: proto, transport: .raw, config: nil, uplink: nil, downlink: nil))
     }
 
     // MARK: Building
@@ -173,10 +174,11 @@ package final class ProxyCore: Sendable {
         guard let proto = try factory.makeInbound(config.proxySettings) else {
             throw ControlError("\(scope): not an inbound proxy.")
         }
+        let transport = try InboundTransport(receiver.streamSettings, tag: config.tag, log: services.log)
         let plan = try ListenPlan(receiver)
         let counts = !config.tag.isEmpty
         let inbound = Inbound(
-            tag: config.tag, proto: proto, config: config,
+            tag: config.tag, proto: proto, transport: transport, config: config,
             sniffing: try SniffingSettings(receiver.sniffingSettings, assets: assets),
             uplink: counts && services.policy.countsInboundUplink
                 ? services.stats.counter("inbound>>>\(config.tag)>>>traffic>>>uplink") : nil,
@@ -191,13 +193,17 @@ package final class ProxyCore: Sendable {
     ) throws(ControlError) -> Outbound {
         let scope = "app/proxyman/outbound"
         guard config.hasProxySettings else { throw ControlError("\(scope): proxy_settings is missing") }
+        var transport = OutboundTransport.raw
         if config.hasSenderSettings {
             do {
                 _ = try TypedMessages.unpack(config.senderSettings)
                 guard let sender = try config.senderSettings.typed(as: Xray_App_Proxyman_SenderConfig.self) else {
                     throw ControlError("\(scope): settings is not SenderConfig")
                 }
-                try check(sender)
+                guard !sender.multiplexSettings.enabled else {
+                    throw ControlError("\(scope): mux is not available; leave it out or set enabled to false")
+                }
+                transport = try OutboundTransport(sender, tag: config.tag, log: services.log)
             } catch {
                 throw ControlError(typed: error)
             }
@@ -212,29 +218,11 @@ package final class ProxyCore: Sendable {
         }
         let counts = !config.tag.isEmpty
         return Outbound(
-            tag: config.tag, proto: proto, config: config,
+            tag: config.tag, proto: proto, transport: transport, config: config,
             uplink: counts && services.policy.countsOutboundUplink
                 ? services.stats.counter("outbound>>>\(config.tag)>>>traffic>>>uplink") : nil,
             downlink: counts && services.policy.countsOutboundDownlink
                 ? services.stats.counter("outbound>>>\(config.tag)>>>traffic>>>downlink") : nil)
-    }
-
-    /// Refuses what this build cannot do rather than doing something else.
-    private static func check(_ sender: Xray_App_Proxyman_SenderConfig) throws(ControlError) {
-        let scope = "app/proxyman/outbound"
-        let stream = sender.streamSettings
-        guard ["", "tcp", "raw"].contains(stream.protocolName) else {
-            throw ControlError("\(scope): the transport \(stream.protocolName) is not available; use tcp (raw)")
-        }
-        guard stream.securityType.isEmpty || stream.securitySettings.isEmpty else {
-            throw ControlError("\(scope): the security \(stream.securityType) is not available; use none")
-        }
-        guard !sender.hasProxySettings || sender.proxySettings.tag.isEmpty else {
-            throw ControlError("\(scope): proxySettings (chained outbounds) is not available")
-        }
-        guard !sender.multiplexSettings.enabled else {
-            throw ControlError("\(scope): mux is not available; leave it out or set enabled to false")
-        }
     }
 }
 

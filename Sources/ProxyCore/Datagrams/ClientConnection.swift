@@ -13,6 +13,8 @@ final class ClientConnection: StreamEndOwner, Expiring, @unchecked Sendable {  /
     }
 
     private let dial: DialPlan
+    private let outbound: Outbound
+    private let session: Session
     private let services: CoreServices
     private let loop: LoopContext
     /// Counts nothing: the datagrams are counted where they enter and leave.
@@ -28,8 +30,10 @@ final class ClientConnection: StreamEndOwner, Expiring, @unchecked Sendable {  /
     /// Called once, unless `close` was called.
     var onFailure: ((any Error) -> Void)?
 
-    init(dial: DialPlan, services: CoreServices, loop: LoopContext) {
+    init(dial: DialPlan, outbound: Outbound, session: Session, services: CoreServices, loop: LoopContext) {
         self.dial = dial
+        self.outbound = outbound
+        self.session = session
         self.services = services
         self.loop = loop
         end = StreamEnd(direction: .outbound, loop: loop, readCounter: nil, writeCounter: nil)
@@ -40,9 +44,8 @@ final class ClientConnection: StreamEndOwner, Expiring, @unchecked Sendable {  /
         end.owner = self
         deadline = loop.now + limit
         loop.track(self)
-        services.dialer.connect(dial, on: loop.eventLoop) { [end] channel in
-            channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(end) }
-        }.assumeIsolated().whenComplete { [self] result in
+        services.connect(dial, by: outbound, session: session, on: loop, end: end).assumeIsolated().whenComplete {
+            [self] result in
             switch result {
             case .success(let channel):
                 guard case .dialling = phase else {

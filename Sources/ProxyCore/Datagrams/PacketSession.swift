@@ -83,9 +83,9 @@ final class PacketSession {
             link = UDPSocketLink(plan: plan, services: services, loop: loop)
         case .stream(let plan):
             if !plan.servesAllTargets { key.target = session.target }
-            link = StreamPacketLink(plan: plan, target: session.target, services: services, loop: loop)
+            link = StreamPacketLink(plan: plan, outbound: outbound, session: session, services: services, loop: loop)
         case .relay(let plan):
-            link = RelayPacketLink(plan: plan, services: services, loop: loop)
+            link = RelayPacketLink(plan: plan, outbound: outbound, session: session, services: services, loop: loop)
         case .discard:
             link = nil
         case .reenter(let plan):

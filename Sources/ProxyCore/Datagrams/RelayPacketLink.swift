@@ -20,14 +20,15 @@ final class RelayPacketLink: PacketLink, @unchecked Sendable {  // confined to `
     private var failed: ((any Error) -> Void)?
     private var isClosed = false
 
-    init(plan: PacketRelayPlan, services: CoreServices, loop: LoopContext) {
+    init(plan: PacketRelayPlan, outbound: Outbound, session: Session, services: CoreServices, loop: LoopContext) {
         self.plan = plan
         self.services = services
         self.loop = loop
         connection = plan.association.map { association in
             var dial = association.dial
             dial.handshake = association.handshake
-            return ClientConnection(dial: dial, services: services, loop: loop)
+            return ClientConnection(
+                dial: dial, outbound: outbound, session: session, services: services, loop: loop)
         }
     }
 

@@ -15,10 +15,11 @@ final class StreamPacketLink: PacketLink {
     private var waiting: ByteBuffer? = ByteBuffer()
     private var waitingCount = 0
 
-    init(plan: PacketStreamPlan, target: Destination, services: CoreServices, loop: LoopContext) {
-        connection = ClientConnection(dial: plan.dial, services: services, loop: loop)
+    init(plan: PacketStreamPlan, outbound: Outbound, session: Session, services: CoreServices, loop: LoopContext) {
+        connection = ClientConnection(
+            dial: plan.dial, outbound: outbound, session: session, services: services, loop: loop)
         codec = plan.codec
-        self.target = target
+        target = session.target
         limit = .seconds(Int64(services.policy.level(0).handshake))
     }
 

@@ -20,10 +20,11 @@ final class Dialer: Sendable {
 
     /// Connects; `initialize` adds the handlers before the socket can be read.
     func connect(
-        _ plan: DialPlan, on eventLoop: any EventLoop,
+        _ plan: DialPlan, socket: SocketPlan = SocketPlan(), on eventLoop: any EventLoop,
         initialize: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
     ) -> EventLoopFuture<any Channel> {
-        let bootstrap = Self.bootstrap(eventLoop, localAddress: plan.localAddress, initialize: initialize)
+        let bootstrap = Self.bootstrap(
+            eventLoop, localAddress: plan.localAddress, socket: socket, initialize: initialize)
         if let path = plan.unixPath {
             return bootstrap.connect(unixDomainSocketPath: path.hasPrefix("@") ? "\0" + path.dropFirst() : path)
         }
@@ -38,7 +39,7 @@ final class Dialer: Sendable {
         case .domain(let name):
             let bound = NIOLoopBound(bootstrap, eventLoop: eventLoop)
             let admits = plan.admits
-            let resolution = plan.resolution
+            let resolution = plan.resolution == .asIs ? socket.resolution : plan.resolution
             return resolver.resolve(name, on: eventLoop).flatMap { addresses in
                 let candidates = resolution.order(addresses).filter { admits?($0, port) ?? true }
                 guard !candidates.isEmpty else {
@@ -65,10 +66,10 @@ final class Dialer: Sendable {
     }
 
     private static func bootstrap(
-        _ eventLoop: any EventLoop, localAddress: IPAddress?,
+        _ eventLoop: any EventLoop, localAddress: IPAddress?, socket: SocketPlan,
         initialize: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
     ) -> ClientBootstrap {
-        let bootstrap = ClientBootstrap(group: eventLoop)
+        var bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(connectTimeout)
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
             .channelOption(.allowRemoteHalfClosure, value: true)
@@ -76,6 +77,17 @@ final class Dialer: Sendable {
             .channelOption(.maxMessagesPerRead, value: StreamSockets.readsPerEvent)
             .channelOption(.writeBufferWaterMark, value: StreamSockets.waterMark)
             .channelInitializer(initialize)
+        if socket.usesMultipathTCP { bootstrap = bootstrap.enableMPTCP(true) }
+        if !socket.options.isEmpty {
+            bootstrap = bootstrap.channelInitializer { channel in
+                do {
+                    try socket.apply(to: channel)
+                } catch {
+                    return channel.eventLoop.makeFailedFuture(error)
+                }
+                return initialize(channel)
+            }
+        }
         guard let localAddress else { return bootstrap }
         return bootstrap.bind(to: SocketAddress(localAddress, port: 0))
     }

@@ -141,12 +141,16 @@ final class CoreServices: Sendable {
         }
     }
 
-    func reject(_ reason: String, inbound: String, proto: String, source: Endpoint, session: UInt32) {
+    /// - Parameter detail: More than the reason, for the log only.
+    func reject(
+        _ reason: String, detail: String = "", inbound: String, proto: String, source: Endpoint, session: UInt32
+    ) {
         rejections.count(inbound: inbound, reason: reason)
         if events.wants(.flows) {
             events.publish(.connectionRejected(inbound: inbound, source: source.ip, reason: reason))
         }
-        log.write(.info, session: session, "proxy/\(proto)", "rejected a connection from \(source): \(reason)")
+        let why = detail.isEmpty ? reason : "\(reason): \(detail)"
+        log.write(.info, session: session, "proxy/\(proto)", "rejected a connection from \(source): \(why)")
         guard log.accessEnabled else { return }
         log.access(
             AccessRecord(

@@ -28,9 +28,9 @@ final class OutboundPhase: StreamPhase, StreamEndOwner, @unchecked Sendable {  /
     func begin() {
         far.owner = self
         far.pauseReading()
-        session.services.dialer.connect(plan, on: session.loop.eventLoop) { [far] channel in
-            channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(far) }
-        }.assumeIsolated().whenComplete { [self] result in
+        session.services.connect(
+            plan, by: outbound, session: flow.session, on: session.loop, end: far
+        ).assumeIsolated().whenComplete { [self] result in
             switch result {
             case .success(let channel):
                 guard session.end.isOpen else {

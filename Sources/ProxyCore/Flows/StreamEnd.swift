@@ -50,6 +50,12 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
     private let writeCounter: Counter?
     private var readHeld = false
     private var mayRead = true
+    /// The transport below is up; until then its layers read what they need.
+    private var isActive = false
+    /// A layer below cannot send, although the socket is writable.
+    private var isBlocked = false
+    /// There are layers between this and the socket, which say good-bye when they are closed.
+    var isLayered = false
     private var inputEnded = false
     private var outputEnded = false
     /// The output was ended, and not everything written before has left the process.
@@ -123,7 +129,11 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
 
     /// Closes the socket now; what is not written yet is lost.
     func abort() {
-        context?.close(mode: .all, promise: nil)
+        if isLayered {
+            context?.triggerUserOutboundEvent(TransportAbort(), promise: nil)
+        } else {
+            context?.close(mode: .all, promise: nil)
+        }
     }
 
     /// Closes the socket once everything written so far is out, or when the peer of the socket stops taking it.
@@ -271,9 +281,9 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
     }
 
     private var canRead: Bool {
-        guard mayRead else { return false }
+        guard mayRead else { return !isActive }
         guard phase == .relaying, let peer else { return true }
-        return peer.context?.channel.isWritable ?? false
+        return !peer.isBlocked && peer.context?.channel.isWritable ?? false
     }
 
     // MARK: ChannelHandler
@@ -283,6 +293,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
     }
 
     func channelActive(context: ChannelHandlerContext) {
+        isActive = true
         if let onActive {
             self.onActive = nil
             onActive(self, context.channel)
@@ -366,6 +377,11 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let writability = event as? TransportWritability {
+            isBlocked = writability == .blocked
+            peer?.releaseRead()
+            return
+        }
         guard case .inputClosed? = event as? ChannelEvent, phase != .serving else {
             context.fireUserInboundEventTriggered(event)
             return

@@ -8,6 +8,7 @@ import XrayProtos
 final class Inbound: Sendable {
     let tag: String
     let proto: any InboundProtocol
+    let transport: InboundTransport
     /// The configuration as it was given, for ListInbounds.
     let config: Xray_Core_InboundHandlerConfig
     /// Nil = nothing is sniffed.
@@ -17,11 +18,12 @@ final class Inbound: Sendable {
     private let listeners = Mutex<[any Channel]>([])
 
     init(
-        tag: String, proto: any InboundProtocol, config: Xray_Core_InboundHandlerConfig,
+        tag: String, proto: any InboundProtocol, transport: InboundTransport, config: Xray_Core_InboundHandlerConfig,
         sniffing: SniffingSettings? = nil, uplink: Counter?, downlink: Counter?
     ) {
         self.tag = tag
         self.proto = proto
+        self.transport = transport
         self.config = config
         self.sniffing = sniffing
         self.uplink = uplink

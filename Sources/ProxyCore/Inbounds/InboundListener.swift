@@ -34,7 +34,11 @@ struct InboundListener: Sendable {
             // Alone first: a port that somebody else listens on is an error, which SO_REUSEPORT would hide.
             let probe = try await withIPv4Fallback(address) { address in
                 try await ServerBootstrap(group: loops.group)
-                    .serverChannelOption(.socketOption(.so_reuseaddr), value: 1).bind(to: address).get()
+                    .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                    .serverChannelInitializer { channel in
+                        channel.eventLoop.makeCompletedFuture { try inbound.transport.socket.apply(to: channel) }
+                    }
+                    .bind(to: address).get()
             }
             let bound = probe.localAddress ?? address
             try await probe.close()
@@ -94,6 +98,11 @@ struct InboundListener: Sendable {
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelOption(.maxMessagesPerRead, value: 16)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    if sharesPort { try inbound.transport.socket.apply(to: channel) }
+                }
+            }
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.recvAllocator, value: StreamReceiveAllocator())
@@ -104,18 +113,54 @@ struct InboundListener: Sendable {
                     guard let loop = loops.context(of: channel.eventLoop) else { throw ChannelError.ioOnClosedChannel }
                     let end = StreamEnd(
                         direction: .inbound, loop: loop, readCounter: inbound.uplink, writeCounter: inbound.downlink)
+                    guard inbound.transport.isRaw else {
+                        try Self.install(end, on: channel, inbound, services, loop)
+                        return
+                    }
                     end.onActive = { end, channel in
-                        let accepted = AcceptedConnection(
-                            source: channel.remoteAddress.flatMap(Endpoint.init) ?? .unspecified,
-                            local: channel.localAddress.flatMap(Endpoint.init) ?? .unspecified)
-                        let session = StreamSession(
-                            services: services, inbound: inbound, loop: loop, end: end, accepted: accepted)
-                        end.owner = session
-                        session.start()
+                        Self.start(
+                            AcceptedConnection(
+                                source: channel.remoteAddress.flatMap(Endpoint.init) ?? .unspecified,
+                                local: channel.localAddress.flatMap(Endpoint.init) ?? .unspecified),
+                            end, inbound, services, loop)
                     }
                     try channel.pipeline.syncOperations.addHandler(end)
                 }
             }
+    }
+
+    /// Puts the transport's layers below `end`; the session starts when they are up.
+    private static func install(
+        _ end: StreamEnd, on channel: any Channel, _ inbound: Inbound, _ services: CoreServices, _ loop: LoopContext
+    ) throws {
+        let info = TransportInfo(
+            source: channel.remoteAddress.flatMap(Endpoint.init) ?? .unspecified,
+            local: channel.localAddress.flatMap(Endpoint.init) ?? .unspecified)
+        let handshake = TimeAmount.seconds(Int64(services.policy.level(inbound.proto.userLevel).handshake))
+        let gate = TransportGate(loop: loop, limit: inbound.transport.limit(handshake)) { failure in
+            // Probes that connect and leave are nothing to write about.
+            guard failure != .ended else { return }
+            services.reject(
+                failure.reason, detail: failure.detail, inbound: inbound.tag, proto: inbound.proto.name,
+                source: info.source, session: .random(in: .min ... .max))
+        }
+        end.isLayered = true
+        end.onActive = { end, _ in
+            let accepted = AcceptedConnection(
+                source: info.source, local: info.local, serverName: info.serverName, alpn: info.alpn)
+            start(accepted, end, inbound, services, loop)
+        }
+        try inbound.transport.install(on: channel, info: info, gate: gate)
+        try channel.pipeline.syncOperations.addHandler(end)
+    }
+
+    private static func start(
+        _ accepted: AcceptedConnection, _ end: StreamEnd, _ inbound: Inbound, _ services: CoreServices,
+        _ loop: LoopContext
+    ) {
+        let session = StreamSession(services: services, inbound: inbound, loop: loop, end: end, accepted: accepted)
+        end.owner = session
+        session.start()
     }
 
     private static func failure(

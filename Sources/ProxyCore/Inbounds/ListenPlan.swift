@@ -13,9 +13,8 @@ struct ListenPlan: Sendable, Equatable {
     /// A unix socket's path in place of an address; `@name` is an abstract one.
     var unixPath: String?
 
-    /// - Throws: For a domain other than `localhost`, a port above 65535, or a transport that this build does not have.
+    /// - Throws: For a domain other than `localhost`, and for a port above 65535.
     init(_ config: Xray_App_Proxyman_ReceiverConfig) throws(ControlError) {
-        try Self.check(config.streamSettings)
         if config.hasListen {
             switch config.listen.address {
             case .ip(let bytes):
@@ -46,15 +45,5 @@ struct ListenPlan: Sendable, Equatable {
 
     var socketAddresses: [SocketAddress] {
         ports.map { SocketAddress(ip ?? .anyV6, port: $0) }
-    }
-
-    private static func check(_ stream: Xray_Transport_Internet_StreamConfig) throws(ControlError) {
-        let transport = stream.protocolName
-        guard ["", "tcp", "raw"].contains(transport) else {
-            throw ControlError("app/proxyman/inbound: the transport \(transport) is not available; use tcp (raw)")
-        }
-        guard stream.securityType.isEmpty || stream.securitySettings.isEmpty else {
-            throw ControlError("app/proxyman/inbound: the security \(stream.securityType) is not available; use none")
-        }
     }
 }

@@ -6,17 +6,19 @@ import XrayProtos
 final class Outbound: Sendable {
     let tag: String
     let proto: any OutboundProtocol
+    let transport: OutboundTransport
     /// The configuration as it was given, for ListOutbounds; nil for the API's own outbound, which is not listed.
     let config: Xray_Core_OutboundHandlerConfig?
     let uplink: Counter?
     let downlink: Counter?
 
     init(
-        tag: String, proto: any OutboundProtocol, config: Xray_Core_OutboundHandlerConfig?, uplink: Counter?,
-        downlink: Counter?
+        tag: String, proto: any OutboundProtocol, transport: OutboundTransport,
+        config: Xray_Core_OutboundHandlerConfig?, uplink: Counter?, downlink: Counter?
     ) {
         self.tag = tag
         self.proto = proto
+        self.transport = transport
         self.config = config
         self.uplink = uplink
         self.downlink = downlink

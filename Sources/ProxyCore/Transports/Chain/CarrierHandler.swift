@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+import Telemetry
+
+/// An outbound that carries another one's connection: its greeting, its body format and its counters, as a layer in the
+/// channel of the one that is carried. Confined to its channel's event loop.
+final class CarrierHandler: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let name: String
+    private var greeting: (any ClientHandshake)?
+    private let codec: (any StreamCodec)?
+    private let uplink: Counter?
+    private let downlink: Counter?
+    private var received: ByteBuffer?
+    private var isUp = false
+    private var sawEnd = false
+
+    init(_ outbound: Outbound, _ plan: DialPlan) {
+        name = outbound.tag
+        greeting = plan.handshake
+        codec = plan.codec
+        uplink = outbound.uplink
+        downlink = outbound.downlink
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        var nothing = ByteBuffer()
+        greet(&nothing, context)
+    }
+
+    private func greet(_ buffer: inout ByteBuffer, _ context: ChannelHandlerContext) {
+        while let step = greeting?.receive(&buffer) {
+            switch step {
+            case .needMore:
+                return
+            case .send(let bytes):
+                uplink?.add(bytes.readableBytes)
+                context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+            case .done:
+                greeting = nil
+            case .fail(let why):
+                greeting = nil
+                context.fireErrorCaught(TransportFailure("the outbound \(name) failed", why))
+                return
+            }
+        }
+        guard !isUp else { return }
+        isUp = true
+        context.fireChannelActive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var buffer = unwrapInboundIn(data)
+        downlink?.add(buffer.readableBytes)
+        if isUp, codec == nil {
+            context.fireChannelRead(data)
+            return
+        }
+        if var earlier = received {
+            received = nil
+            earlier.writeBuffer(&buffer)
+            buffer = earlier
+        }
+        if !isUp { greet(&buffer, context) }
+        if isUp { decode(&buffer, context) }
+        if buffer.readableBytes > 0 { received = buffer }
+    }
+
+    private func decode(_ buffer: inout ByteBuffer, _ context: ChannelHandlerContext) {
+        guard let codec else {
+            if buffer.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(buffer)) }
+            buffer.clear()
+            return
+        }
+        do {
+            while let payload = try codec.decode(&buffer) {
+                if payload.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(payload)) }
+            }
+            if codec.sawEnd, !sawEnd {
+                sawEnd = true
+                context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+            }
+        } catch {
+            buffer.clear()
+            context.fireErrorCaught(TransportFailure("the outbound \(name) broke", "\(error)"))
+        }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .inputClosed? = event as? ChannelEvent {
+            guard !sawEnd else { return }
+            sawEnd = true
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        let payload = unwrapOutboundIn(data)
+        guard payload.readableBytes > 0 else {
+            context.write(data, promise: promise)
+            return
+        }
+        let out = codec.map { $0.encode(payload, allocator: context.channel.allocator) } ?? payload
+        uplink?.add(out.readableBytes)
+        context.write(wrapOutboundOut(out), promise: promise)
+    }
+
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        if mode == .output, let last = codec?.finish(allocator: context.channel.allocator) {
+            uplink?.add(last.readableBytes)
+            context.writeAndFlush(wrapOutboundOut(last), promise: nil)
+        }
+        context.close(mode: mode, promise: promise)
+    }
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+import ControlAPI
+import NIOCore
+import ProxyModel
+import Telemetry
+import XrayProtos
+
+/// What lies between an inbound's sockets and its protocol, made once from its StreamConfig. Thread-safe.
+struct InboundTransport: Sendable {
+    enum Upgrade: Sendable {
+        case webSocket(WebSocketServerPlan)
+        case httpUpgrade(HTTPUpgradeServerPlan)
+    }
+
+    let socket: SocketPlan
+    private let acceptsProxyHeader: Bool
+    private let tls: TLSServerPlan?
+    private let upgrade: Upgrade?
+
+    /// Bytes go from the socket to the protocol as they are; nothing is added to the channel.
+    var isRaw: Bool { !acceptsProxyHeader && tls == nil && upgrade == nil }
+
+    /// - Throws: ``ControlError`` for settings that cannot be used, and for what this build does not have.
+    init(_ config: Xray_Transport_Internet_StreamConfig, tag: String, log: CoreLog) throws(ControlError) {
+        do {
+            let effective = try config.effective()
+            socket = try SocketPlan(config.socketSettings, .listening)
+            acceptsProxyHeader = effective.acceptsProxyHeader || socket.acceptsProxyHeader
+            let trusted = config.socketSettings.trustedXForwardedFor
+            // A browser that is offered HTTP/2 takes it, and then cannot upgrade.
+            var alpn = ["http/1.1"]
+            switch effective.transport {
+            case .raw:
+                upgrade = nil
+                alpn = ["h2", "http/1.1"]
+            case .webSocket(let config):
+                upgrade = .webSocket(WebSocketServerPlan(config, trustedForwarders: trusted))
+            case .httpUpgrade(let config):
+                upgrade = .httpUpgrade(HTTPUpgradeServerPlan(config, trustedForwarders: trusted))
+            }
+            tls = try effective.tls.map { config throws(ControlError) in
+                try TLSServerPlan(config, alpn: alpn) { result in
+                    switch result {
+                    case .success:
+                        log.write(.info, "transport/internet/tls", "new certificates are in use for the inbound \(tag)")
+                    case .failure(let error):
+                        log.write(
+                            .warning, "transport/internet/tls",
+                            "the changed certificates of the inbound \(tag) are not used > \(error)")
+                    }
+                }
+            }
+        } catch {
+            throw error.within("app/proxyman/inbound: failed to parse stream config")
+        }
+    }
+
+    /// How long the transport may take to come up, of a protocol's limit for its handshake.
+    func limit(_ handshake: TimeAmount) -> TimeAmount {
+        upgrade == nil ? handshake : min(handshake, HTTPHead.patience)
+    }
+
+    /// Adds the layers, from the socket up, with the gate on top.
+    func install(on channel: any Channel, info: TransportInfo, gate: TransportGate) throws {
+        let pipeline = channel.pipeline.syncOperations
+        try pipeline.addHandler(SocketFloor())
+        if acceptsProxyHeader { try pipeline.addHandler(PROXYHeaderHandler(info: info)) }
+        if let tls {
+            try pipeline.addHandler(TLSServerHandler(plan: tls, info: info))
+            try pipeline.addHandler(TLSCeiling(info: info))
+        }
+        switch upgrade {
+        case .webSocket(let plan): try pipeline.addHandler(WebSocketHandler(server: plan, info: info))
+        case .httpUpgrade(let plan): try pipeline.addHandler(HTTPUpgradeServerHandler(plan: plan, info: info))
+        case nil: break
+        }
+        try pipeline.addHandler(gate)
+    }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+import ControlAPI
+import NIOCore
+import ProxyModel
+import Telemetry
+import XrayProtos
+
+/// What lies between an outbound's protocol and its sockets, made once from its SenderConfig. Thread-safe.
+struct OutboundTransport: Sendable {
+    enum Upgrade: Sendable {
+        case webSocket(WebSocketClientPlan)
+        case httpUpgrade(HTTPUpgradeClientPlan)
+    }
+
+    let socket: SocketPlan
+    /// The outbound that carries the connection in place of a socket; nil = none.
+    let carrierTag: String?
+    private let tls: TLSClientPlan?
+    private let upgrade: Upgrade?
+
+    /// Bytes go from the protocol to the socket as they are; nothing is added to the channel.
+    var isRaw: Bool { tls == nil && upgrade == nil && carrierTag == nil }
+
+    static let raw = OutboundTransport()
+
+    private init() {
+        socket = SocketPlan()
+        carrierTag = nil
+        tls = nil
+        upgrade = nil
+    }
+
+    /// - Throws: ``ControlError`` for settings that cannot be used, and for what this build does not have.
+    init(_ sender: Xray_App_Proxyman_SenderConfig, tag: String, log: CoreLog) throws(ControlError) {
+        let config = sender.streamSettings
+        do {
+            let effective = try config.effective()
+            socket = try SocketPlan(config.socketSettings, .connecting)
+            let dialer = config.socketSettings.dialerProxy
+            let proxy = sender.proxySettings.tag
+            carrierTag = !dialer.isEmpty ? dialer : !proxy.isEmpty ? proxy : nil
+            var host = effective.tls?.serverName ?? ""
+            var alpn = ["http/1.1"]
+            switch effective.transport {
+            case .raw:
+                upgrade = nil
+                alpn = ["h2", "http/1.1"]
+            case _ where dialer.isEmpty && !proxy.isEmpty && !sender.proxySettings.transportLayerProxy:
+                // As in the original: proxySettings without transportLayer carry the protocol, over TLS at most.
+                log.write(
+                    .warning, "app/proxyman/outbound",
+                    "the transport \(config.protocolName) of the outbound \(tag) is not used with proxySettings; "
+                        + "set transportLayer, or sockopt.dialerProxy")
+                upgrade = nil
+                alpn = ["h2", "http/1.1"]
+            case .webSocket(let config):
+                if !config.host.isEmpty { host = config.host }
+                upgrade = .webSocket(WebSocketClientPlan(config, host: host))
+            case .httpUpgrade(let config):
+                if !config.host.isEmpty { host = config.host }
+                upgrade = .httpUpgrade(HTTPUpgradeClientPlan(config, host: host))
+            }
+            tls = try effective.tls.map { config throws(ControlError) in try TLSClientPlan(config, alpn: alpn) }
+            let fingerprint = effective.tls?.fingerprint ?? ""
+            if !fingerprint.isEmpty, fingerprint != "unsafe", fingerprint != "hellogolang" {
+                log.write(
+                    .warning, "transport/internet/tls",
+                    "the fingerprint \(fingerprint) of the outbound \(tag) is not imitated; its TLS hello is BoringSSL's"
+                )
+            }
+            if config.socketSettings.happyEyeballs.tryDelayMs > 0 {
+                log.write(
+                    .warning, "transport/internet",
+                    "happyEyeballs of the outbound \(tag) is not available; addresses are tried one after the other")
+            }
+        } catch {
+            throw error.within("app/proxyman/outbound: failed to parse stream config")
+        }
+    }
+
+    /// Adds the layers of a connection to `target`, from the socket up.
+    func install(on channel: any Channel, target: Destination) throws {
+        let pipeline = channel.pipeline.syncOperations
+        if let tls {
+            try pipeline.addHandler(try tls.handler(for: target.address))
+            try pipeline.addHandler(TLSCeiling(info: nil))
+        }
+        switch upgrade {
+        case .webSocket(let plan): try pipeline.addHandler(WebSocketHandler(client: plan, target: target))
+        case .httpUpgrade(let plan): try pipeline.addHandler(HTTPUpgradeClientHandler(plan: plan, target: target))
+        case nil: break
+        }
+    }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+import ProxyModel
+
+/// The header that load balancers put in front of a connection to tell where it comes from: versions 1 (text) and 2 (binary)
+/// of the PROXY protocol, <https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt>.
+enum PROXYHeader {
+    struct Addresses: Equatable {
+        var source: Endpoint
+        var local: Endpoint
+    }
+
+    enum Outcome: Equatable {
+        case needMore
+        /// Nil = the socket's own addresses stand (`UNKNOWN`, `LOCAL`).
+        case header(Addresses?)
+        case invalid
+    }
+
+    private static let signature: [UInt8] = [0x0d, 0x0a, 0x0d, 0x0a, 0, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a]
+    private static let prefix: [UInt8] = Array("PROXY ".utf8)
+    /// Section 2.1: the longest line, with its line end.
+    private static let longestLine = 107
+
+    /// Reads a header and moves behind it; leaves the buffer where it is when there is none.
+    static func read(_ buffer: inout ByteBuffer) -> Outcome {
+        let bytes = buffer.readableBytesView
+        if bytes.starts(with: signature) { return readBinary(&buffer) }
+        if bytes.starts(with: prefix) { return readText(&buffer) }
+        let isBeginning = signature.starts(with: bytes) || prefix.starts(with: bytes)
+        return isBeginning ? .needMore : .invalid
+    }
+
+    private static func readText(_ buffer: inout ByteBuffer) -> Outcome {
+        let bytes = buffer.readableBytesView.prefix(longestLine)
+        guard let end = bytes.firstIndex(of: 0x0a) else {
+            return bytes.count == longestLine ? .invalid : .needMore
+        }
+        let length = end - bytes.startIndex + 1
+        let line = bytes[..<end]
+        guard line.last == 0x0d else { return .invalid }
+        let words = line.dropLast().split(separator: 0x20, omittingEmptySubsequences: false)
+            .map { String(decoding: $0, as: UTF8.self) }
+        guard words.count >= 2 else { return .invalid }
+        var addresses: Addresses?
+        switch words[1] {
+        case "UNKNOWN":
+            break
+        case "TCP4", "TCP6":
+            guard words.count == 6, let source = IPAddress(words[2]), let local = IPAddress(words[3]),
+                let sourcePort = UInt16(words[4]), let localPort = UInt16(words[5])
+            else { return .invalid }
+            addresses = Addresses(
+                source: Endpoint(ip: source, port: sourcePort), local: Endpoint(ip: local, port: localPort))
+        default:
+            return .invalid
+        }
+        buffer.moveReaderIndex(forwardBy: length)
+        return .header(addresses)
+    }
+
+    private static func readBinary(_ buffer: inout ByteBuffer) -> Outcome {
+        var rest = buffer
+        rest.moveReaderIndex(forwardBy: signature.count)
+        guard let command = rest.readInteger(as: UInt8.self) else { return .needMore }
+        guard command == 0x20 || command == 0x21 else { return .invalid }
+        guard let family = rest.readInteger(as: UInt8.self), let length = rest.readInteger(as: UInt16.self) else {
+            return .needMore
+        }
+        guard var body = rest.readSlice(length: Int(length)) else { return .needMore }
+        var addresses: Addresses?
+        if command == 0x21 {
+            switch family {
+            case 0x11, 0x12: addresses = read(&body, width: 4)
+            case 0x21, 0x22: addresses = read(&body, width: 16)
+            // Unspecified, and unix sockets, which have no address to speak of.
+            case 0x00, 0x31, 0x32: return finish(nil, &buffer, rest)
+            default: return .invalid
+            }
+            guard addresses != nil else { return .invalid }
+        }
+        return finish(addresses, &buffer, rest)
+    }
+
+    private static func finish(_ addresses: Addresses?, _ buffer: inout ByteBuffer, _ rest: ByteBuffer) -> Outcome {
+        buffer = rest
+        return .header(addresses)
+    }
+
+    private static func read(_ body: inout ByteBuffer, width: Int) -> Addresses? {
+        guard let source = body.readBytes(length: width).flatMap({ IPAddress(bytes: $0) }),
+            let local = body.readBytes(length: width).flatMap({ IPAddress(bytes: $0) }),
+            let sourcePort = body.readInteger(as: UInt16.self), let localPort = body.readInteger(as: UInt16.self)
+        else { return nil }
+        return Addresses(source: Endpoint(ip: source, port: sourcePort), local: Endpoint(ip: local, port: localPort))
+    }
+}
+
+/// Takes the PROXY header off the front of a connection, then takes itself out. A connection without one is refused.
+/// Confined to its channel's event loop.
+final class PROXYHeaderHandler: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+
+    private let info: TransportInfo
+    private var received = ByteBuffer()
+    private var isDone = false
+
+    init(info: TransportInfo) {
+        self.info = info
+    }
+
+    /// The layers above begin behind the header.
+    func channelActive(context: ChannelHandlerContext) {}
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isDone else { return }
+        var part = unwrapInboundIn(data)
+        received.writeBuffer(&part)
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        guard !isDone else { return }
+        switch PROXYHeader.read(&received) {
+        case .needMore:
+            context.fireChannelReadComplete()
+        case .invalid:
+            isDone = true
+            context.fireErrorCaught(TransportFailure("no PROXY header"))
+        case .header(let addresses):
+            isDone = true
+            if let addresses {
+                info.source = addresses.source
+                info.local = addresses.local
+            }
+            context.fireChannelActive()
+            if received.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(received)) }
+            context.fireChannelReadComplete()
+            context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
+        }
+    }
+}
