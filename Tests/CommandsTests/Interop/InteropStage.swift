@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import TestSupport
+
+/// The two programs of a case, started: a tunnel in the client's ends at a target behind the server.
+final class InteropStage {
+    /// Where the client's tunnel listens.
+    let port: UInt16
+    private let client: any InteropProcess
+    private let server: any InteropProcess
+
+    init(_ cell: InteropCase, target: UInt16) throws {
+        port = try TCPClient.freePort()
+        let between = try TCPClient.freePort()
+        server = try Self.start(
+            cell.server, waitingFor: between,
+            """
+            {"log": {"loglevel": "info", "access": "none"},
+             "inbounds": [{"tag": "in", "listen": "127.0.0.1", "port": \(between), "protocol": "\(cell.proto.name)",
+               "settings": \(cell.proto.inbound(cell.server)), "streamSettings": \(cell.transport.server)}],
+             "outbounds": [{"protocol": "freedom"\(Self.openFreedom(cell.server))}]}
+            """)
+        client = try Self.start(
+            cell.client, waitingFor: port,
+            """
+            {"log": {"loglevel": "info", "access": "none"},
+             "inbounds": [{"listen": "127.0.0.1", "port": \(port), "protocol": "dokodemo-door",
+               "settings": {"address": "127.0.0.1", "port": \(target), "network": "tcp"}}],
+             "outbounds": [{"tag": "out", "protocol": "\(cell.proto.name)",
+               "settings": \(cell.proto.outbound(cell.client, between)), "streamSettings": \(cell.transport.client)}]}
+            """)
+    }
+
+    /// What both programs have printed, for a failed test.
+    var output: String { "client: \(client.output)\nserver: \(server.output)" }
+
+    /// Private addresses may be reached: only Tidegate (as Xray) has to be told.
+    private static func openFreedom(_ program: InteropProgram) -> String {
+        program == .tidegate ? #", "settings": {"finalRules": [{"action": "allow"}]}"# : ""
+    }
+
+    private static func start(
+        _ program: InteropProgram, waitingFor port: UInt16, _ configuration: String
+    ) throws -> any InteropProcess {
+        let process: any InteropProcess =
+            switch program {
+            case .tidegate: try TidegateProcess(configuration: configuration, at: try TestCertificates.shared().folder)
+            case .v2ray: try V2RayProcess(configuration: configuration, at: try TestCertificates.shared().folder)
+            }
+        try process.start(waitingFor: port)
+        return process
+    }
+}
+
+/// A program of a case as a process of its own; ended with its object.
+protocol InteropProcess: AnyObject {
+    var output: String { get }
+    func start(waitingFor port: UInt16) throws
+}
+
+extension TidegateProcess: InteropProcess {
+    /// - Parameter certificates: What `@DIR@` stands for.
+    convenience init(configuration: String, at certificates: URL) throws {
+        try self.init(configuration: configuration.replacingOccurrences(of: "@DIR@", with: certificates.path))
+    }
+}
+
+/// Debian's v2ray with a configuration in a folder of its own.
+final class V2RayProcess: InteropProcess {
+    private let folder: URL
+    private var process: ChildProcess?
+
+    init(configuration: String, at certificates: URL) throws {
+        folder = FileManager.default.temporaryDirectory.appendingPathComponent("v2ray-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try configuration.replacingOccurrences(of: "@DIR@", with: certificates.path)
+            .write(to: folder.appendingPathComponent("config.json"), atomically: true, encoding: .utf8)
+    }
+
+    deinit {
+        process?.end(SIGTERM)
+        try? FileManager.default.removeItem(at: folder)
+    }
+
+    func start(waitingFor port: UInt16) throws {
+        guard let program = CommandResult.program("v2ray") else { throw Failure("v2ray is not installed: .ci/install") }
+        let process = try ChildProcess(
+            program, ["-config", folder.appendingPathComponent("config.json").path], in: folder,
+            log: folder.appendingPathComponent("output.log"))
+        self.process = process
+        guard Wait.until({ !process.isRunning || TCPClient.answers(port) }), process.isRunning else {
+            throw Failure("v2ray did not open port \(port): \(output)")
+        }
+    }
+
+    var output: String {
+        (try? String(contentsOf: folder.appendingPathComponent("output.log"), encoding: .utf8)) ?? ""
+    }
+}

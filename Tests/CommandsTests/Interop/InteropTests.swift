@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import TestSupport
+import Testing
+
+/// Every protocol over every transport, against other people's programs.
+@Suite(.serialized) struct InteropTests {
+    static let protocols: [InteropProtocol] = [.vless]
+
+    /// What each connection moves each way; a debug build shares two cores with the other end.
+    private static let bulk = 12 << 20
+
+    @Test(arguments: InteropCase.matrix(InteropTests.protocols, InteropTransport.all))
+    func bytesArriveWholeAndInOrder(_ cell: InteropCase) async throws {
+        let echo = try EchoServer()
+        try await offPool {
+            let stage = try InteropStage(cell, target: echo.port)
+            let pattern = BytePattern()
+            do {
+                try pattern.exchange(with: try TCPClient(port: stage.port, timeout: 60), bytes: Self.bulk)
+                let talker = try TCPClient(port: stage.port, timeout: 20)
+                for round in 0..<200 {
+                    let message = pattern.bytes(at: round * 97, count: 1 + round % 150)
+                    try talker.send(message)
+                    guard try talker.receive(exactly: message.count) == message else { throw Failure("round \(round)") }
+                }
+            } catch {
+                Issue.record("\(error)\n\(stage.output)")
+            }
+        }
+        echo.stop()
+    }
+
+    @Test(arguments: InteropCase.matrix(InteropTests.protocols, InteropTransport.all))
+    func answerArrivesWholeAfterTheClientHasEndedItsStream(_ cell: InteropCase) async throws {
+        let server = try ByteServer()
+        try await offPool {
+            let stage = try InteropStage(cell, target: server.port)
+            do {
+                let client = try TCPClient(port: stage.port, timeout: 20)
+                // Request and answer: 64 bytes up, 2 MiB down.
+                try client.send([0, 0, 0, 64, 0, 32, 0, 0] + [UInt8](repeating: 1, count: 56))
+                client.endOutput()
+                _ = try client.receive(exactly: 2 << 20)
+            } catch {
+                Issue.record("\(error)\n\(stage.output)")
+            }
+        }
+        server.stop()
+    }
+}
