@@ -48,9 +48,16 @@ end
 
 local function tag_of(address) return "block-source/" .. address end
 
--- Once for each address: a rule that is left from before is replaced.
+local function has_rule(address)
+    for _, rule in ipairs(rules.list()) do
+        if rule.ruleTag == tag_of(address) then return true end
+    end
+    return false
+end
+
+-- Once for each address: after a reload the rule is there already.
 local function add_rule(address)
-    pcall(routing.RemoveRule, { ruleTag = tag_of(address) })
+    if has_rule(address) then return end
     local bytes = ip.bytes(address)
     local rule = {
         rule_tag = tag_of(address), tag = settings.outbound,

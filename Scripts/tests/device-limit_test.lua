@@ -52,6 +52,16 @@ test("a place that is not used for the window is free", function()
     expect(flow:is_open()):is_true()
 end)
 
+test("who is there keeps the place, however rarely the script looks", function()
+    start{ limit = 1, grace = "1s", window = "4s", interval = "5s" }
+    local first = online(alice, "10.0.0.9")
+    advance("3s")
+    local second = online(alice, "10.0.0.1")
+    advance("12s")
+    expect(first:is_open()):is_true()
+    expect(second:is_open()):is_false()
+end)
+
 test("a user may have a limit of her own, or none", function()
     start{ limit = 1, limits = { [alice] = 2, [bob] = "unlimited" }, grace = "0s" }
     for index = 1, 4 do

@@ -40,6 +40,19 @@ test("each warning comes once", function()
     expect(quota:log()):counts(2):contains("has used 95 %")
 end)
 
+test("a warning comes again in a new period", function()
+    local quota = start{ window = "hour", interval = "1m" }
+    for _ = 1, 2 do
+        traffic(alice, { up = 900000 })
+        advance("1h")
+    end
+    local warnings = 0
+    for _, line in ipairs(quota:log()) do
+        if line:find("has used 85 %", 1, true) then warnings = warnings + 1 end
+    end
+    expect(warnings):is(2)
+end)
+
 test("who is over stays removed", function()
     local quota = start()
     traffic(alice, { up = size("2MB") })
