@@ -81,10 +81,7 @@ struct OutboundTransport: Sendable {
     /// Adds the layers of a connection to `target`, from the socket up.
     func install(on channel: any Channel, target: Destination) throws {
         let pipeline = channel.pipeline.syncOperations
-        if let tls {
-            try pipeline.addHandler(try tls.handler(for: target.address))
-            try pipeline.addHandler(TLSCeiling(info: nil))
-        }
+        try tls?.install(on: pipeline, target: target.address)
         switch upgrade {
         case .webSocket(let plan): try pipeline.addHandler(WebSocketHandler(client: plan, target: target))
         case .httpUpgrade(let plan): try pipeline.addHandler(HTTPUpgradeClientHandler(plan: plan, target: target))

@@ -9,10 +9,7 @@ import XrayProtos
 
 /// How a TLS outbound proves its server, and what it says in its hello. Made once; thread-safe.
 struct TLSClientPlan: Sendable {
-    /// Compares the certificate's names with the one in the hello.
     private let context: NIOSSLContext
-    /// Leaves the names to the handler's callback.
-    private let namelessContext: NIOSSLContext
     let serverName: String
     private let names: [String]
     private let pins: Set<Data>
@@ -24,6 +21,8 @@ struct TLSClientPlan: Sendable {
         pins = Set(config.pinnedPeerCertSha256)
         var tls = TLSConfiguration.makeClientConfiguration()
         try TLSSettings.apply(config, to: &tls, alpn: alpn)
+        // Names are compared here: the library would take the address that was dialled for the name that was asked for.
+        tls.certificateVerification = .noHostnameVerification
         if config.disableSystemRoot { tls.trustRoots = .certificates([]) }
         for certificate in config.certificate {
             switch certificate.usage {
@@ -40,44 +39,42 @@ struct TLSClientPlan: Sendable {
         }
         do {
             context = try NIOSSLContext(configuration: tls)
-            tls.certificateVerification = .noHostnameVerification
-            namelessContext = try NIOSSLContext(configuration: tls)
         } catch {
             throw ControlError("transport/internet/tls: unusable settings > \(TLSSettings.text(of: error))")
         }
     }
 
-    /// The TLS handler for a connection to `target`, which lends its name where the settings have none.
-    /// - Throws: For a name that no certificate can have.
-    func handler(for target: Address) throws -> NIOSSLClientHandler {
+    /// Adds the layer for a connection to `target`, which lends its name where the settings have none.
+    /// - Throws: For a name that cannot stand in a hello.
+    func install(on pipeline: ChannelPipeline.SynchronousOperations, target: Address) throws {
         let name = serverName.isEmpty ? "\(target)" : serverName
         // RFC 6066 section 3: addresses are not sent.
         let hello = IPAddress(name) == nil ? ClientHello.normalized(name) : nil
         guard pins.isEmpty else {
             let pins = pins
-            return try NIOSSLClientHandler(
-                context: namelessContext, serverHostname: hello,
+            let handler = try NIOSSLClientHandler(
+                context: context, serverHostname: hello,
                 customVerificationCallback: { chain, promise in
                     promise.succeed(Self.isPinned(chain, pins) ? .certificateVerified : .failed)
                 }, configuration: TLSSettings.handler)
-        }
-        if names.isEmpty, let hello {
-            return try NIOSSLClientHandler(
-                context: context, serverHostname: hello, configuration: TLSSettings.handler)
+            try pipeline.addHandler(handler)
+            try pipeline.addHandler(TLSCeiling(info: nil))
+            return
         }
         let names = names.isEmpty ? [name] : names
-        return try NIOSSLClientHandler._makeSSLClientHandler(
-            context: namelessContext, serverHostname: hello,
-            additionalPeerCertificateVerificationCallback: { certificate, channel in
-                guard names.contains(where: { PeerNames.matches(certificate, $0) }) else {
-                    let error = TransportFailure(
-                        "TLS certificate refused",
-                        "it is for \(PeerNames.hostNames(of: certificate).joined(separator: ", ")), not for "
-                            + names.joined(separator: ", "))
-                    return channel.eventLoop.makeFailedFuture(error)
-                }
-                return channel.eventLoop.makeSucceededVoidFuture()
-            })
+        let handler = try NIOSSLClientHandler(
+            context: context, serverHostname: hello, configuration: TLSSettings.handler)
+        try pipeline.addHandler(handler)
+        try pipeline.addHandler(TLSCeiling(info: nil) { Self.fault(of: handler.peerCertificate, names) })
+    }
+
+    /// Why a certificate that a known authority signed is not the server's; nil = it is.
+    private static func fault(of certificate: NIOSSLCertificate?, _ names: [String]) -> TransportFailure? {
+        guard let certificate else { return TransportFailure("TLS certificate refused", "the server has none") }
+        guard !names.contains(where: { PeerNames.matches(certificate, $0) }) else { return nil }
+        let given = PeerNames.hostNames(of: certificate).joined(separator: ", ")
+        return TransportFailure(
+            "TLS certificate refused", "it is for \(given), not for \(names.joined(separator: ", "))")
     }
 
     /// A server is trusted by the hash of its own certificate, whoever signed it.

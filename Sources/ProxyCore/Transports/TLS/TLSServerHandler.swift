@@ -83,11 +83,14 @@ final class TLSCeiling: ChannelDuplexHandler {
     typealias OutboundOut = ByteBuffer
 
     private let info: TransportInfo?
+    private let check: (() -> TransportFailure?)?
     private var isUp = false
     private var isClosing = false
 
-    init(info: TransportInfo?) {
+    /// - Parameter check: Called when the handshake is done; what it gives ends the connection.
+    init(info: TransportInfo?, check: (() -> TransportFailure?)? = nil) {
         self.info = info
+        self.check = check
     }
 
     /// The socket's, which comes before the handshake.
@@ -97,6 +100,10 @@ final class TLSCeiling: ChannelDuplexHandler {
         switch event {
         case TLSUserEvent.handshakeCompleted(let alpn):
             guard !isUp else { return }
+            if let failure = check?() {
+                context.fireErrorCaught(failure)
+                return
+            }
             isUp = true
             info?.alpn = alpn ?? ""
             context.fireChannelActive()

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+import ControlAPI
+import Foundation
+import NIOCore
+import ProxyCore
+import Synchronization
+import TestSupport
+import Testing
+import XrayProtos
+
+@testable import ProxyCore
+
+@Suite(.serialized) struct TLSTests {
+    private static func server(_ change: (inout StreamSettings.TLS) throws -> Void = { _ in }) throws
+        -> StreamSettings.Config
+    {
+        try StreamSettings.tls {
+            $0.certificate = [try StreamSettings.certificate("server")]
+            try change(&$0)
+        }
+    }
+
+    private static func works(
+        server: StreamSettings.Config, client: StreamSettings.Config
+    ) async throws -> Bool {
+        let stage = try await HopStage(server: server, client: client)
+        let works = try await stage.works()
+        await stage.stop()
+        return works
+    }
+
+    private static func client(_ change: (inout StreamSettings.TLS) throws -> Void) throws -> StreamSettings.Config {
+        try StreamSettings.tls {
+            $0.disableSystemRoot = true
+            try change(&$0)
+        }
+    }
+
+    private static func authority() throws -> [Xray_Transport_Internet_Tls_Certificate] {
+        [try StreamSettings.certificate("authority", usage: .authorityVerify)]
+    }
+
+    @Test(arguments: [
+        ("proxy.example", true), ("a.wild.example", true), ("127.0.0.1", true), ("b.a.wild.example", false),
+        ("other.example", false),
+    ])
+    func serverIsProvenByItsNameAndAuthority(_ name: String, _ isRight: Bool) async throws {
+        let client = try Self.client {
+            $0.serverName = name
+            $0.certificate = try Self.authority()
+        }
+        #expect(try await Self.works(server: Self.server(), client: client) == isRight)
+    }
+
+    @Test func serverOfAnUnknownAuthorityIsRefused() async throws {
+        #expect(try await !Self.works(server: Self.server(), client: Self.client { $0.serverName = "proxy.example" }))
+    }
+
+    @Test(arguments: [("server", true), ("other", false)])
+    func pinnedHashStandsForTheAuthority(_ name: String, _ isRight: Bool) async throws {
+        let digits = try TestCertificates.shared().fingerprint(name).compactMap(\.hexDigitValue)
+        let hash = Data(stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) })
+        let client = try Self.client {
+            $0.serverName = "anything.example"
+            $0.pinnedPeerCertSha256 = [hash]
+        }
+        #expect(hash.count == 32)
+        #expect(try await Self.works(server: Self.server(), client: client) == isRight)
+    }
+
+    @Test(arguments: [(["other.example", "proxy.example"], true), (["other.example"], false)])
+    func namesToVerifyStandForTheOneInTheHello(_ names: [String], _ isRight: Bool) async throws {
+        let client = try Self.client {
+            $0.serverName = "front.example"
+            $0.verifyPeerCertByName = names
+            $0.certificate = try Self.authority()
+        }
+        #expect(try await Self.works(server: Self.server(), client: client) == isRight)
+    }
+
+    @Test func unknownNameIsRejectedWhereItIsAskedFor() async throws {
+        let server = try Self.server { $0.rejectUnknownSni = true }
+        for (name, isKnown) in [("proxy.example", true), ("x.wild.example", true), ("stranger.example", false)] {
+            let stage = try await HopStage(
+                server: server,
+                client: Self.client {
+                    $0.serverName = name
+                    $0.verifyPeerCertByName = ["proxy.example"]
+                    $0.certificate = try Self.authority()
+                })
+            #expect(try await stage.works() == isKnown)
+            let rejected = stage.server.core.rejectedHandshakes
+            #expect(rejected.contains { $0.reason == "unknown TLS server name" } == !isKnown)
+            await stage.stop()
+        }
+    }
+
+    @Test func versionsThatDoNotMeetFail() async throws {
+        let client = try Self.client {
+            $0.serverName = "proxy.example"
+            $0.certificate = try Self.authority()
+            $0.maxVersion = "1.2"
+        }
+        #expect(try await Self.works(server: Self.server(), client: client))
+        #expect(try await !Self.works(server: Self.server { $0.minVersion = "1.3" }, client: client))
+    }
+
+    @Test func certificateIsPickedByName() throws {
+        let plan = try TLSServerPlan(
+            tlsConfig {
+                $0.certificate = [try StreamSettings.certificate("server"), try StreamSettings.certificate("other")]
+            },
+            alpn: []
+        ) { _ in }
+        let first = plan.context(for: "proxy.example")
+        #expect(first != nil)
+        #expect(plan.context(for: "a.wild.example") === first)
+        #expect(plan.context(for: "") === first)
+        #expect(plan.context(for: "nobody.example") === first)
+        let second = plan.context(for: "other.example")
+        #expect(second != nil && second !== first)
+    }
+
+    @Test func changedFilesAreTakenIntoUseAndBrokenOnesAreNot() async throws {
+        let certificates = try TestCertificates.shared()
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("reload-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        func install(_ name: String) throws {
+            for (from, to) in [("\(name).key", "live.key"), ("\(name).pem", "live.pem")] {
+                let bytes = try Data(contentsOf: certificates.folder.appendingPathComponent(from))
+                try bytes.write(to: folder.appendingPathComponent(to), options: .atomic)
+            }
+        }
+        try install("server")
+        let reports = Mutex<[Bool]>([])
+        var certificate = Xray_Transport_Internet_Tls_Certificate()
+        certificate.certificatePath = folder.appendingPathComponent("live.pem").path
+        certificate.keyPath = folder.appendingPathComponent("live.key").path
+        let plan = try TLSServerPlan(
+            tlsConfig {
+                $0.certificate = [certificate]
+                $0.rejectUnknownSni = true
+            }, alpn: [], interval: .zero
+        ) { result in
+            reports.withLock { $0.append((try? result.get()) != nil) }
+        }
+        #expect(plan.context(for: "proxy.example") != nil)
+        #expect(plan.context(for: "other.example") == nil)
+
+        try install("other")
+        try await eventually { plan.context(for: "other.example") != nil }
+        #expect(plan.context(for: "proxy.example") == nil)
+        #expect(reports.withLock { $0.last } == true)
+
+        try Data("nonsense".utf8).write(to: folder.appendingPathComponent("live.pem"), options: .atomic)
+        try await eventually {
+            _ = plan.context(for: ""); return reports.withLock { $0.last } == false
+        }
+        #expect(plan.context(for: "other.example") != nil, "the old certificate stays at work")
+    }
+
+    private func tlsConfig(_ change: (inout StreamSettings.TLS) throws -> Void) rethrows -> StreamSettings.TLS {
+        var tls = StreamSettings.TLS()
+        try change(&tls)
+        return tls
+    }
+
+    @Test func certificateWithoutAlternativeNamesHasItsCommonName() throws {
+        #expect(try KeyPair(StreamSettings.certificate("server")).names == ["proxy.example", "*.wild.example"])
+        let text = try String(contentsOfFile: TestCertificates.shared().path("server.pem"), encoding: .utf8)
+        let lines = text.split(separator: "\n").filter { !$0.hasPrefix("-----") }
+        let bytes = [UInt8](try #require(Data(base64Encoded: lines.joined())))
+        #expect(CommonName.of(bytes) == "server")
+        for count in 0..<bytes.count { #expect(CommonName.of(Array(bytes[..<count])) == nil) }
+    }
+
+    @Test(arguments: [
+        "no certificate for the inbound", "usage issue", "encrypted client hello", "unsupported curve name: P-9",
+        "invalid X509 key pair", "do not go together",
+    ])
+    func settingsThatCannotBeUsedAreRefusedByName(_ part: String) async throws {
+        let stream = try StreamSettings.tls { tls in
+            tls.certificate = [try StreamSettings.certificate("server")]
+            switch part {
+            case "no certificate for the inbound": tls.certificate = []
+            case "usage issue": tls.certificate[0].usage = .authorityIssue
+            case "encrypted client hello": tls.echServerKeys = Data([1])
+            case "unsupported curve name: P-9": tls.curvePreferences = ["P-9"]
+            case "invalid X509 key pair": tls.certificate[0].certificate = Data("nonsense".utf8)
+            default: tls.certificate[0].keyPath = try TestCertificates.shared().path("other.key")
+            }
+        }
+        do {
+            let stage = try await CoreStage {
+                try $0.setInboundStream(stream)
+            } settings: { _ in
+                try ProxyHop.vless.inbound()
+            }
+            await stage.stop()
+            Issue.record("accepted")
+        } catch let error as CoreBuildError {
+            #expect(error.message.contains(part), "\(error)")
+            #expect(error.message.hasPrefix("app/proxyman/inbound: failed to parse stream config > "))
+        }
+    }
+}
