@@ -31,7 +31,13 @@ final class OutboundSet: Sendable {
         state.withLock { $0.defaultOutbound }
     }
 
+    /// - Throws: When the tag is taken, and when the outbound would be carried, by way of others, by itself.
     func add(_ outbound: Outbound) throws(ControlError) {
+        if let circle = state.withLock({ Self.circle(of: outbound, in: $0.byTag) }) {
+            throw ControlError(
+                "app/proxyman/outbound: the outbounds carry each other in a circle: \(circle.joined(separator: " -> "))"
+            )
+        }
         let tags = state.withLock { state -> [String]? in
             if outbound.tag.isEmpty {
                 state.untagged.append(outbound)
@@ -47,6 +53,19 @@ final class OutboundSet: Sendable {
             throw ControlError("app/proxyman/outbound: existing tag found: \(outbound.tag)")
         }
         onChange(tags)
+    }
+
+    /// The tags on the way from an outbound over those that carry it back to itself; nil when it does not lead there.
+    private static func circle(of outbound: Outbound, in byTag: [String: Outbound]) -> [String]? {
+        guard !outbound.tag.isEmpty else { return nil }
+        var tags = [outbound.tag]
+        var next = outbound.transport.carrierTag
+        while let tag = next, tags.count <= byTag.count + 1 {
+            tags.append(tag)
+            if tag == outbound.tag { return tags }
+            next = byTag[tag]?.transport.carrierTag
+        }
+        return nil
     }
 
     /// Takes an outbound out; running flows keep it. Nil when there is none of that tag.
