@@ -24,6 +24,37 @@ package final class TCPClient {
         }
     }
 
+    /// Connects to a unix socket.
+    package init(unixPath: String, timeout: Int = 10) throws {
+        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        var limit = timeval(tv_sec: timeout, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        let descriptor = descriptor
+        let status = Self.withAddress(unixPath) { connect(descriptor, $0, $1) }
+        guard status == 0 else {
+            close(descriptor)
+            throw Failure("connect to \(unixPath): \(String(cString: strerror(errno)))")
+        }
+    }
+
+    /// Leaves a socket's file behind on which nobody listens.
+    package static func leaveDeadSocket(at path: String) throws {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        guard withAddress(path, { bind(descriptor, $0, $1) }) == 0 else { throw Failure("bind to \(path)") }
+    }
+
+    private static func withAddress<Value>(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Value)
+        -> Value
+    {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8.prefix(107))) }
+        return withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+        }
+    }
+
     deinit { close(descriptor) }
 
     package func send(_ bytes: [UInt8]) throws {

@@ -16,7 +16,7 @@ struct InboundListener: Sendable {
         do {
             if let path = plan.unixPath {
                 guard inbound.proto.networks.contains(.tcp) else { return }
-                try await openUnix(inbound, path)
+                try await openUnix(inbound, path, mode: plan.unixMode)
                 return
             }
             for address in plan.socketAddresses {
@@ -65,15 +65,47 @@ struct InboundListener: Sendable {
         }
     }
 
-    private func openUnix(_ inbound: Inbound, _ path: String) async throws {
-        let name = path.hasPrefix("@") ? "\0" + path.dropFirst() : path
+    private func openUnix(_ inbound: Inbound, _ path: String, mode: UInt32?) async throws {
         do {
             let bootstrap = bootstrap(inbound, on: loops.group, sharesPort: false)
-            inbound.opened(try await bootstrap.bind(unixDomainSocketPath: String(name)).get())
+            if path.hasPrefix("@") {
+                let name = Self.abstractName(path)
+                inbound.opened(try await bootstrap.bind(unixDomainSocketPath: name).get())
+                return
+            }
+            Self.removeDeadSocket(path)
+            inbound.opened(try await bootstrap.bind(unixDomainSocketPath: path).get())
+            if let mode, chmod(path, mode) != 0 { throw IOError(errnoCode: errno, reason: "chmod") }
         } catch {
             throw ControlError(
                 "app/proxyman/inbound: failed to listen on \(path) > listen unix \(path): \(Self.reason(error))")
         }
+    }
+
+    /// `@name` is a name in the abstract namespace (unix(7)); `@@name` is filled up with zeros to the length of an address.
+    private static func abstractName(_ path: String) -> String {
+        guard path.hasPrefix("@@") else { return "\0" + path.dropFirst() }
+        let name = "\0" + path.dropFirst(2)
+        return name + String(repeating: "\0", count: max(0, 108 - name.utf8.count))
+    }
+
+    /// Removes the file of a socket on which nobody listens any more: a core that was killed has left it behind.
+    private static func removeDeadSocket(_ path: String) {
+        var info = stat()
+        guard lstat(path, &info) == 0, info.st_mode & S_IFMT == S_IFSOCK else { return }
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else { return }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
+        let status = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        if status != 0, errno == ECONNREFUSED { unlink(path) }
     }
 
     /// A host without IPv6 cannot bind `::`, which stands for "all addresses".

@@ -12,6 +12,8 @@ struct ListenPlan: Sendable, Equatable {
     var ports: [UInt16] = []
     /// A unix socket's path in place of an address; `@name` is an abstract one.
     var unixPath: String?
+    /// The mode of that socket's file; nil = what the umask makes of it.
+    var unixMode: UInt32?
 
     /// - Throws: For a domain other than `localhost`, and for a port above 65535.
     init(_ config: Xray_App_Proxyman_ReceiverConfig) throws(ControlError) {
@@ -26,7 +28,7 @@ struct ListenPlan: Sendable, Equatable {
                 if name == "localhost" {
                     ip = .loopbackV4
                 } else if name.hasPrefix("/") || name.hasPrefix("@") {
-                    unixPath = name
+                    try listen(onUnix: name)
                     return
                 } else {
                     throw ControlError("app/proxyman/inbound: unable to listen on domain address: \(name)")
@@ -41,6 +43,18 @@ struct ListenPlan: Sendable, Equatable {
             }
             for port in range.from...range.to where port != 0 { ports.append(UInt16(port)) }
         }
+    }
+
+    /// `/path`, `/path,0666`, `@name` (abstract), or `@@name` (abstract, padded with zeros as HAProxy does).
+    private mutating func listen(onUnix name: String) throws(ControlError) {
+        unixPath = name
+        let parts = name.split(separator: ",", omittingEmptySubsequences: false)
+        guard !name.hasPrefix("@"), parts.count == 2 else { return }
+        guard let mode = UInt32(parts[1], radix: 8), mode <= 0o7777 else {
+            throw ControlError("app/proxyman/inbound: failed to parse permission: \(parts[1])")
+        }
+        unixPath = String(parts[0])
+        unixMode = mode
     }
 
     var socketAddresses: [SocketAddress] {
