@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+import ControlAPI
+import Foundation
+import ProxyCore
+import TestSupport
+import Testing
+import XrayProtos
+
+@testable import ProxyCore
+
+@Suite(.serialized) struct SocketPlanTests {
+    private func labels(
+        _ side: SocketPlan.Side, _ change: (inout Xray_Transport_Internet_SocketConfig) -> Void
+    ) throws -> [String] {
+        var config = Xray_Transport_Internet_SocketConfig()
+        change(&config)
+        return try SocketPlan(config, side).options.map(\.label)
+    }
+
+    @Test func nothingIsAskedOfTheKernelByDefault() throws {
+        #expect(try labels(.listening) { _ in }.isEmpty)
+        #expect(try labels(.connecting) { $0.tfo = -1 }.isEmpty)
+    }
+
+    @Test func keepAliveIsSwitchedOnByATimeAndOffByANegativeOne() throws {
+        #expect(
+            try labels(.connecting) {
+                $0.tcpKeepAliveIdle = 30
+                $0.tcpKeepAliveInterval = 5
+            } == ["SO_KEEPALIVE", "TCP_KEEPIDLE", "TCP_KEEPINTVL"])
+        var config = Xray_Transport_Internet_SocketConfig()
+        config.tcpKeepAliveIdle = -1
+        #expect(try SocketPlan(config, .connecting).options.map(\.value) == [.number(0)])
+    }
+
+    @Test func optionsThatCannotBeAreRefusedByName() {
+        #expect(throws: ControlError.self) { try labels(.connecting) { $0.interface = "a-name-of-too-many-bytes" } }
+        #expect(throws: ControlError.self) { try labels(.connecting) { $0.addressPortStrategy = .srvPortOnly } }
+        #expect(throws: ControlError.self) {
+            try labels(.connecting) {
+                var custom = Xray_Transport_Internet_CustomSockopt()
+                custom.opt = "x"
+                custom.type = "int"
+                $0.customSockopt = [custom]
+            }
+        }
+    }
+
+    @Test func socketsWithOptionsCarryTraffic() async throws {
+        var stream = StreamSettings.Config()
+        stream.socketSettings.tfo = 256
+        stream.socketSettings.tcpKeepAliveIdle = 45
+        stream.socketSettings.tcpKeepAliveInterval = 45
+        stream.socketSettings.tcpUserTimeout = 10_000
+        stream.socketSettings.tcpMaxSeg = 1_400
+        stream.socketSettings.tcpCongestion = "cubic"
+        let stage = try await HopStage(server: stream, client: stream)
+        #expect(try await stage.works())
+        await stage.stop()
+    }
+
+    @Test func optionThatTheKernelRefusesIsAnErrorThatNamesIt() async throws {
+        var stream = StreamSettings.Config()
+        stream.socketSettings.tcpCongestion = "no-such-control"
+        do {
+            let stage = try await CoreStage {
+                try $0.setInboundStream(stream)
+            } settings: {
+                CoreStage.tunnel(to: $0)
+            }
+            await stage.stop()
+            Issue.record("accepted")
+        } catch {
+            #expect("\(error)".contains("failed to set TCP_CONGESTION"), "\(error)")
+        }
+    }
+}
