@@ -6,6 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#ifdef __linux__
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include "internal.h"
 
@@ -14,6 +19,7 @@ enum {
     bytes_between_checks = 4 << 20,
     stack_allowance = 1 << 20,
     load_slice = 64 << 10,
+    lowered_priority = 10,
 };
 
 static const char stop_value_key = 0;
@@ -24,6 +30,15 @@ void cl_flag_set(cl_flag *flag, int value) { atomic_store_explicit(&flag->value,
 int cl_flag_get(const cl_flag *flag) {
     return atomic_load_explicit((_Atomic int *)&flag->value, memory_order_relaxed);
 }
+
+#ifdef __linux__
+int cl_thread_id(void) { return (int)syscall(SYS_gettid); }
+// Linux has a priority for each thread, and processes of any user may lower it.
+void cl_lower_priority(int thread) { setpriority(PRIO_PROCESS, (id_t)thread, lowered_priority); }
+#else
+int cl_thread_id(void) { return 0; }
+void cl_lower_priority(int thread) { (void)thread; }
+#endif
 
 uint64_t cl_now(void) {
     struct timespec now;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CLua
 import Foundation
 
 /// The jobs of a `LuaThread` and the thread that runs them. Does not keep its `LuaThread` alive.
@@ -21,6 +22,8 @@ final class LuaJobQueue: @unchecked Sendable {
     private var phase = Phase.open
     private var thread: Thread?
     private var endings: [@Sendable () -> Void] = []
+    /// The kernel's number of the thread; 0 before it has begun and where it is not known.
+    private var threadID: Int32 = 0
 
     init(name: String, stackSize: Int) {
         self.name = name
@@ -94,7 +97,13 @@ final class LuaJobQueue: @unchecked Sendable {
         thread.start()
     }
 
+    /// Lets all other threads of the process go first, for good.
+    func lowerPriority() {
+        condition.withLock { if threadID != 0 { cl_lower_priority(threadID) } }
+    }
+
     private func work() {
+        condition.withLock { threadID = cl_thread_id() }
         while let job = next() {
             job.run()
             condition.withLock {
@@ -115,6 +124,7 @@ final class LuaJobQueue: @unchecked Sendable {
             while jobs.isEmpty, phase == .open { condition.wait() }
             guard !jobs.isEmpty, phase != .abandoned else {
                 thread = nil
+                threadID = 0
                 return nil
             }
             let job = jobs.removeFirst()

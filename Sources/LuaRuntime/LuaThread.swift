@@ -51,6 +51,9 @@ package final class LuaThread: SerialExecutor {
         await withCheckedContinuation { continuation in queue.whenEnded { continuation.resume() } }
     }
 
+    /// Lets the other threads of the process go first from now on; it cannot be undone.
+    package func lowerPriority() { queue.lowerPriority() }
+
     /// Gives up on a job that does not end: it and all that wait fail with `.closed`, and the thread takes no more.
     /// What the job holds is never freed, unless the job comes back.
     package func abandon() { queue.abandon() }

@@ -6,6 +6,9 @@ import Synchronization
 ///
 /// Each script has a lane: its jobs run one after another, on whichever thread is free, so a Lua state is never touched by two
 /// threads at a time. A job that does not end costs its lane and its thread; another thread takes the place.
+///
+/// A job that takes long while others wait goes on at a lower priority, on a thread that ends with it, and another thread takes
+/// the place at once: scripts that compute hold up neither other scripts nor the event loops.
 final class ScriptPool: Sendable {
     struct Job: Sendable {
         var run: @Sendable () -> Void
@@ -40,7 +43,14 @@ final class ScriptPool: Sendable {
     private struct Worker {
         var thread: LuaThread
         var work: (lane: Lane, job: Job, since: Duration)?
+        /// It has been replaced and ends with its job.
+        var isReplaced = false
     }
+
+    /// A job that runs for longer than this takes long.
+    private static let longJob = Duration.milliseconds(20)
+    /// More threads than this are not started, however many jobs take long.
+    private static let mostWorkers = 64
 
     private struct State {
         var workers: [Int: Worker] = [:]
@@ -72,19 +82,21 @@ final class ScriptPool: Sendable {
     }
 
     func submit(_ lane: Lane, _ job: Job) {
-        let (isTaken, wake) = state.withLock { state -> (Bool, (Int, LuaThread)?) in
-            guard !state.isStopped else { return (false, nil) }
+        let now = clock.uptime
+        let (isTaken, wake) = state.withLock { state -> (Bool, [(Int, LuaThread)]) in
+            guard !state.isStopped else { return (false, []) }
             let isNew = lane.state.withLock { lane -> Bool? in
                 guard !lane.isDead else { return nil }
                 lane.jobs.append(job)
                 defer { lane.isScheduled = true }
                 return !lane.isScheduled
             }
-            guard let isNew else { return (false, nil) }
+            guard let isNew else { return (false, []) }
             if isNew { state.ready.append(lane) }
-            return (true, isNew ? Self.takeIdle(&state) : nil)
+            if isNew, let idle = Self.takeIdle(&state) { return (true, [idle]) }
+            return (true, Self.relieve(&state, now))
         }
-        if let (number, thread) = wake { start(number, thread) }
+        for (number, thread) in wake { start(number, thread) }
         if !isTaken { job.dropped() }
     }
 
@@ -103,9 +115,10 @@ final class ScriptPool: Sendable {
                 dropped.append(work.job)
                 dropped += Self.kill(work.lane)
                 state.workers[number] = nil
-                Self.addWorker(&state)
+                if !worker.isReplaced { Self.addWorker(&state) }
                 if !state.ready.isEmpty, let idle = Self.takeIdle(&state) { wake.append(idle) }
             }
+            wake += Self.relieve(&state, now)
             Self.noticeQuiet(&state)
             return lanes
         }
@@ -167,7 +180,7 @@ final class ScriptPool: Sendable {
     private func work(_ number: Int) {
         while let job = next(number) {
             job.run()
-            finished(number)
+            if let (number, thread) = finished(number) { start(number, thread) }
         }
     }
 
@@ -187,17 +200,36 @@ final class ScriptPool: Sendable {
         }
     }
 
-    private func finished(_ number: Int) {
+    /// The thread that is to be woken instead, if this one is to end.
+    private func finished(_ number: Int) -> (Int, LuaThread)? {
         state.withLock { state in
             // A worker that was given up is no longer in the table.
-            guard let work = state.workers[number]?.work else { return }
+            guard let worker = state.workers[number], let work = worker.work else { return nil }
             state.workers[number]?.work = nil
             let goesOn = work.lane.state.withLock { lane in
                 lane.isScheduled = !lane.jobs.isEmpty
                 return lane.isScheduled
             }
             if goesOn { state.ready.append(work.lane) }
+            guard worker.isReplaced else { return nil }
+            state.workers[number] = nil
+            Self.noticeQuiet(&state)
+            return state.ready.isEmpty ? nil : Self.takeIdle(&state)
         }
+    }
+
+    /// Replaces workers whose jobs take long, while lanes wait and nobody is idle; the replacements are to be started.
+    private static func relieve(_ state: inout State, _ now: Duration) -> [(Int, LuaThread)] {
+        guard !state.ready.isEmpty, state.idle.isEmpty else { return [] }
+        var started: [(Int, LuaThread)] = []
+        for (number, worker) in state.workers where !worker.isReplaced && state.workers.count < mostWorkers {
+            guard let work = worker.work, now - work.since > longJob else { continue }
+            worker.thread.lowerPriority()
+            state.workers[number]?.isReplaced = true
+            addWorker(&state)
+            if let idle = takeIdle(&state) { started.append(idle) }
+        }
+        return started
     }
 
     private static func kill(_ lane: Lane) -> [Job] {

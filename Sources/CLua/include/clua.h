@@ -40,6 +40,10 @@ void cl_flag_free(cl_flag *flag);
 void cl_flag_set(cl_flag *flag, int value);
 int cl_flag_get(const cl_flag *flag);
 
+// The kernel's number of the calling thread, and a lower priority for such a thread; 0 and nothing where that is not known.
+int cl_thread_id(void);
+void cl_lower_priority(int thread);
+
 // Monotonic time in nanoseconds.
 uint64_t cl_now(void);
 
