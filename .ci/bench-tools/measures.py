@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from processes import (BenchError, cpu_seconds, echo_server, free_ports, output, resident_kilobytes, running,
                        wait_until_listening)
 from protocols import measure_handshakes, measure_protocols
+from scripts import measure_scripts
 from servers import COUNTER, Peers, Server, echo_once
 from table import Row, at_least, at_most
 
@@ -248,4 +249,5 @@ MEASURES: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "memory": measure_memory,
     "protocols": measure_protocols,
     "handshakes": measure_handshakes,
+    "scripts": measure_scripts,
 }

@@ -34,6 +34,8 @@ class Row:
 
     @property
     def ratio(self) -> float:
+        if "v2ray" not in self.figures:
+            return float("nan")
         return self.figures["tidegate"] / self.figures["v2ray"] if self.figures["v2ray"] else float("inf")
 
     @property
@@ -43,7 +45,8 @@ class Row:
     def cells(self) -> tuple[str, ...]:
         verdict = {True: "yes", False: "NO", None: ""}[self.met]
         shown = {name: figure_text(figure) for name, figure in self.figures.items()}
-        return (self.what, self.unit, shown["tidegate"], shown["v2ray"], f"{self.ratio:.2f}x",
+        ratio = f"{self.ratio:.2f}x" if "v2ray" in self.figures else ""
+        return (self.what, self.unit, shown["tidegate"], shown.get("v2ray", ""), ratio,
                 self.target.text if self.target else "", verdict, shown.get("no proxy", ""))
 
 
