@@ -13,6 +13,8 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -42,6 +44,7 @@ let package = Package(
         // Not the next minor version unseen: AEADCipher calls the BoringSSL inside, which is no product of the package.
         .package(url: "https://github.com/apple/swift-crypto", .upToNextMinor(from: "4.5.2")),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
@@ -56,7 +59,11 @@ let package = Package(
             ]),
         swiftTarget(
             "Automation",
-            ["LuaRuntime", "ControlAPI", "Telemetry", "ProxyModel", "XrayProtos", grdb, protobuf, nioCore]),
+            [
+                "LuaRuntime", "ControlAPI", "Telemetry", "ProxyModel", "XrayProtos", asyncHTTPClient, crypto, grdb,
+                protobuf,
+                nioCore, nioHTTP1,
+            ]),
         swiftTarget(
             "ControlServer",
             ["ControlAPI", "GRPCWire", "ProxyModel", "XrayProtos", protobuf, nioCore, nioPosix],
@@ -87,7 +94,7 @@ let package = Package(
             name: "FuzzTargets",
             dependencies: [
                 "Automation", "ControlAPI", "GRPCWire", "LuaRuntime", "ProxyConfig", "ProxyCore", "ProxyModel",
-                "ProxyProtocols", "Routing", "Sniffing", "XrayProtos", protobuf, nioCore, nioEmbedded,
+                "ProxyProtocols", "Routing", "Sniffing", "Telemetry", "XrayProtos", protobuf, nioCore, nioEmbedded,
             ],
             path: "Tests/Fuzz/Targets", swiftSettings: settings),
         .executableTarget(
@@ -96,9 +103,9 @@ let package = Package(
         swiftTests(
             "AutomationTests",
             [
-                "Automation", "LuaRuntime", "ControlAPI", "ProxyModel", "Telemetry", "TestSupport", "XrayProtos",
-                protobuf,
-                nioCore,
+                "Automation", "LuaRuntime", "ControlAPI", "ProxyConfig", "ProxyModel", "Telemetry", "TestSupport",
+                "XrayProtos",
+                protobuf, nioCore, nioPosix, nioHTTP1,
             ]),
         swiftTests("CommandsTests", ["tidegate", "TestSupport"]),
         swiftTests("ControlAPITests", ["ControlAPI", "GRPCWire", "XrayProtos", protobuf, nioCore, nioPosix]),

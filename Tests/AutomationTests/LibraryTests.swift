@@ -78,7 +78,10 @@ struct LibraryTests {
         ("every('1ms', print)", "every: interval 1ms is shorter than 10ms"),
         ("cron('* 25 * * *', print)", "cron: field 2 (hour): 25 is not in 0-23"),
         ("cron('* * * * *', print, { tz = 'Mars/Olympus' })", "there is no time zone \"Mars/Olympus\""),
-        ("every('1s', print, { overlp = 'skip' })", "unknown option 'overlp', known are: at_once, name, overlap"),
+        (
+            "every('1s', print, { overlp = 'skip' })",
+            "unknown option 'overlp', known are: at_once, jitter, name, overlap"
+        ),
         ("every('1s', print, { overlap = 'maybe' })", "overlap \"maybe\" is not one of skip, replace"),
         ("sleep('soon')", "duration \"soon\": a number is expected"),
         ("flows.close()", "bad argument #1 to 'close' (table expected, got no value)"),

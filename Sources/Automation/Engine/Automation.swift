@@ -13,6 +13,10 @@ package actor Automation {
         var script: AutomationSettings.Script
         var lane: ScriptPool.Lane
         var instance: ScriptInstance?
+        /// The version that is being loaded.
+        var candidate: ScriptInstance?
+        /// What `require` has asked for, as it was then.
+        var modules: [String: ScriptSource.Stamp?] = [:]
         var phase: ScriptStatus.Phase
         var stamp: ScriptSource.Stamp?
         var version = 0
@@ -23,11 +27,13 @@ package actor Automation {
         var waiters: [Int: @Sendable () -> Void] = [:]
     }
 
-    private let settings: AutomationSettings
+    let settings: AutomationSettings
     private let ownsHost: Bool
-    private let context: ScriptContext
+    nonisolated let context: ScriptContext
     private var slots: [String: Slot] = [:]
     private var lastWaiter = 0
+    /// Those who wait for a lane that belongs to no script, and are told when it is given up.
+    private var strays: [ObjectIdentifier: @Sendable () -> Void] = [:]
     private var isStopping = false
 
     /// How many subscriptions of a script are listed.
@@ -82,7 +88,8 @@ package actor Automation {
         }
         var context = ScriptContext(
             control: control, store: store, scheduler: host.scheduler, pool: host.pool, zone: settings.zone,
-            session: settings.session, log: log ?? { control.writeLog($0, $1) })
+            session: settings.session, log: log ?? { control.writeLog($0, $1) }, http: settings.http,
+            objects: settings.objects)
         context.files = host.files
         self.context = context
         for script in settings.scripts {
@@ -135,6 +142,7 @@ package actor Automation {
         return ScriptStatus(
             name: name, path: slot.script.path, phase: slot.phase, version: slot.version, loaded: slot.loaded,
             error: slot.error, memory: slot.instance?.memory ?? 0, schedules: schedules ?? [],
+            runs: (slot.instance?.runStatus ?? []) + (slot.candidate?.runStatus ?? []),
             settings: slot.instance?.declaredSettings ?? [], subscriptions: subscriptions ?? [],
             subscriptionCount: slot.instance?.subscriptionCount ?? 0)
     }
@@ -165,6 +173,15 @@ package actor Automation {
             throw AutomationError(.limit, "script \"\(name)\": \(chosen.name) is still busy")
         }
         return record
+    }
+
+    /// Stops what a script is doing, also in the middle of a loop: the run of that number, or all. Its schedules go on. How many
+    /// runs there were.
+    @discardableResult
+    package func kill(_ name: String, run: UInt64? = nil) throws -> Int {
+        guard let slot = slots[name] else { throw AutomationError(.settings, "there is no script \"\(name)\"") }
+        let reason = "killed from outside"
+        return [slot.instance, slot.candidate].compactMap { $0?.kill(run, reason: reason) }.reduce(0, +)
     }
 
     /// Switches a script on or off, for good: the store remembers it.
@@ -205,6 +222,7 @@ package actor Automation {
             slots[name]?.phase = .stopped
         }
         guard ownsHost else { return }
+        await settings.http.client?.shutdown()
         context.scheduler.stop()
         context.pool.stop()
         context.store.close()
@@ -224,6 +242,12 @@ package actor Automation {
         if slot.lane.isDead { slots[name]?.lane = Self.lane(slot.script, settings) }
         guard let lane = slots[name]?.lane else { return false }
         let instance = ScriptInstance(script: slot.script, context: context, lane: lane)
+        slots[name]?.candidate = instance
+        for (path, _) in slot.modules { slots[name]?.modules[path] = .some(ScriptSource.stamp(path)) }
+        defer {
+            slots[name]?.candidate = nil
+            slots[name]?.modules.merge(instance.modules) { _, new in new }
+        }
         let lost = AutomationError(.script, "given up: a burst did not end")
         do {
             let source = try ScriptSource.read(slot.script.path)
@@ -283,7 +307,11 @@ package actor Automation {
     private func checkFiles() async {
         for (name, slot) in slots where slot.phase != .disabled && !slot.isBusy && !isStopping {
             // A file that is gone is left alone: editors and deployments replace files in two steps.
-            guard let stamp = ScriptSource.stamp(slot.script.path), stamp != slot.stamp else { continue }
+            let changed = { (path: String, known: ScriptSource.Stamp?) in
+                ScriptSource.stamp(path).map { $0 != known } ?? false
+            }
+            guard changed(slot.script.path, slot.stamp) || slot.modules.contains(where: { changed($0.key, $0.value) })
+            else { continue }
             await load(name)
         }
     }
@@ -316,7 +344,10 @@ package actor Automation {
     /// Gives up scripts whose burst does not end.
     private func watch() {
         for lane in context.pool.giveUpWedged() {
-            guard let (name, slot) = slots.first(where: { $0.value.lane === lane }) else { continue }
+            guard let (name, slot) = slots.first(where: { $0.value.lane === lane }) else {
+                strays.removeValue(forKey: ObjectIdentifier(lane))?()
+                continue
+            }
             let run = slot.instance?.currentRun
             let now = context.clock.wall
             let text = "wedged: a burst did not end within \(lane.limit.text); its thread is left to itself"
@@ -351,6 +382,21 @@ package actor Automation {
             body(once)
         }
     }
+
+    /// Waits for an answer from a lane that belongs to no script; nil when it is given up.
+    func answer<Value: Sendable>(
+        from lane: ScriptPool.Lane, _ body: @Sendable (Once<Value?>) -> Void
+    ) async -> Value? {
+        await withCheckedContinuation { continuation in
+            let once = Once<Value?>(continuation)
+            strays[ObjectIdentifier(lane)] = { once.resume(nil) }
+            body(once)
+        }
+    }
+
+    func forget(_ lane: ScriptPool.Lane) { strays[ObjectIdentifier(lane)] = nil }
+
+    func script(named name: String) -> AutomationSettings.Script? { slots[name]?.script }
 
     private func wait(atMost limit: Duration, _ body: (@escaping @Sendable () -> Void) -> Void) async {
         await withCheckedContinuation { continuation in

@@ -32,6 +32,10 @@ package struct AutomationSettings: Sendable {
     package var slack = Duration.seconds(5)
     /// How often the files are looked at for changes; nil for never.
     package var reload: Duration? = .seconds(1)
+    /// Where scripts may send requests to.
+    package var http = ScriptHTTPSettings()
+    /// Reads objects of the configuration that scripts give; without it they can give messages of the API only.
+    package var objects: ConfigurationObjects?
     /// The zone of cron expressions that name none.
     package var zone = TimeZone.current
     /// What scripts see as `core.session`: it tells the life of one set of counters from the next.
@@ -50,6 +54,10 @@ package struct ScriptLimits: Sendable, Equatable {
     package var instructions: UInt64 = 100_000_000
     /// Time from entering the script until it waits or ends.
     package var burst = Duration.seconds(10)
+    /// Time of one run with all its waits; nil for as long as it likes.
+    package var total: Duration?
+    /// Calls of the core's API in one run.
+    package var calls = 1_000_000
 
     package init() {}
 }

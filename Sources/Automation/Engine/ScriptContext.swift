@@ -15,6 +15,10 @@ struct ScriptContext: Sendable {
     let log: @Sendable (LogLevel, String) -> Void
     /// Where scripts may keep files; nil = nowhere.
     var files: ScriptFolder?
+    var http = ScriptHTTPSettings()
+    var objects: ConfigurationObjects?
+    /// Set in a rehearsal: it is told of what is not done.
+    var recorder: RecordingControl?
     /// What scripts can call beyond the library.
     var installMore: @Sendable (LuaState, ScriptInstance) throws -> Void = { _, _ in }
 
@@ -26,6 +30,8 @@ enum ScriptWait: Sendable {
     case sleep(Duration)
     /// The first event that fits; nil after the time-out.
     case event(EventFilter, Duration?)
+    /// The end of a run that the script has started.
+    case task(SpawnedTask)
     /// Carried out off the script's thread.
     case perform(@Sendable () async throws -> ScriptAnswer)
 }

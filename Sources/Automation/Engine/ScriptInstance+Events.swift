@@ -27,7 +27,7 @@ extension ScriptInstance {
 
     /// A watch costs a counter nothing, so there may be one for each user.
     private func mostSubscriptions(of subscription: ScriptSubscription) -> Int {
-        if case .counters = subscription.source { 1_000_000 } else { Self.mostSubscriptions }
+        if case .counters = subscription.source { 200_000 } else { Self.mostSubscriptions }
     }
 
     func remove(_ subscription: ScriptSubscription) {

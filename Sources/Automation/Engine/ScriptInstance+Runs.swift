@@ -8,7 +8,35 @@ import Synchronization
 extension ScriptInstance {
     /// Called on the timer's task.
     func due(_ schedule: ScriptSchedule, _ firing: Firing) {
-        switch schedule.due(firing) {
+        noteTime(of: schedule, firing.scheduled)
+        guard firing.missed else { return act(on: schedule.due(firing), schedule, firing) }
+        // The times between this one and now passed with it.
+        let before = firing.scheduled.addingTimeInterval(-0.001)
+        if !makeUp(schedule, after: before) { act(on: schedule.missed(firing), schedule, firing) }
+    }
+
+    /// Starts runs for the times that passed since `last`; false when there is none to be made up for.
+    func makeUp(_ schedule: ScriptSchedule, after last: Date) -> Bool {
+        let now = context.clock.wall
+        let times = schedule.missed.times(
+            of: schedule.trigger, after: last, until: now, jitter: schedule.jitter, deadline: schedule.deadline)
+        guard let latest = times.last else { return false }
+        noteTime(of: schedule, latest)
+        for time in times {
+            let firing = Firing.madeUp(for: time, now: now)
+            act(on: schedule.madeUp(firing), schedule, firing)
+        }
+        return true
+    }
+
+    /// Remembers the last time of schedules that make up for missed ones, also beyond the life of the process.
+    private func noteTime(of schedule: ScriptSchedule, _ time: Date) {
+        guard schedule.missed != .skip else { return }
+        context.store.noteTime(time, script: name, schedule: schedule.name)
+    }
+
+    private func act(on decision: ScriptSchedule.OnDue, _ schedule: ScriptSchedule, _ firing: Firing) {
+        switch decision {
         case .start:
             start(schedule, firing)
         case .wait:
@@ -34,7 +62,7 @@ extension ScriptInstance {
         context.pool.submit(lane) { [self] in
             guard phase == .active else { return }
             // A schedule that has had its last time is not listed any more.
-            if case .after = schedule.trigger { shared.withLock { $0.schedules.removeAll { $0 === schedule } } }
+            if schedule.trigger.isOnce { shared.withLock { $0.schedules.removeAll { $0 === schedule } } }
             begin(schedule.function, role: .schedule(schedule), scheduled: firing.scheduled)
         }
     }
@@ -58,7 +86,10 @@ extension ScriptInstance {
             let run = ScriptRun(
                 role: role, scheduled: scheduled, started: now, coroutine: try state.makeCoroutine(function))
             if let completion { run.completions.append(completion) }
+            if case .task(let task) = role { task.run = run }
             runs.insert(run)
+            shared.withLock { $0.runs[run.id] = run }
+            startTimer(of: run)
             let arguments = arguments ?? facts(of: run)
             step(run) { () throws(LuaError) in try run.coroutine.resume(with: arguments) }
         } catch {
@@ -69,10 +100,21 @@ extension ScriptInstance {
             completion?(record)
             if case .main = role { loaded(AutomationError(.script, record.error)) }
             if case .schedule(let schedule) = role { _ = schedule.ended(record) }
+            if case .task(let task) = role { finish(task, record) }
             if case .subscription(let subscription) = role {
                 _ = subscription.ended(record)
                 context.pool.submit(lane) { [self] in handleNext(subscription) }
             }
+        }
+    }
+
+    private func startTimer(of run: ScriptRun) {
+        guard let total = script.limits.total else { return }
+        let reason = "time limit of \(total.text) for a whole run reached"
+        run.timer = try? context.scheduler.add(.after(total)) { [weak self, weak run] _ in
+            guard let self, let run else { return }
+            run.requestStop(reason)
+            context.pool.submit(lane) { [self] in stop(run, reason) }
         }
     }
 
@@ -89,21 +131,36 @@ extension ScriptInstance {
 
     private func step(_ run: ScriptRun, _ resume: () throws(LuaError) -> LuaCoroutine.Outcome) {
         run.phase = .running
-        let current = CurrentRun(name: run.name, scheduled: run.scheduled, started: run.started)
-        shared.withLock { $0.currentRun = current }
-        let outcome: LuaCoroutine.Outcome
-        do {
-            outcome = try resume()
-        } catch {
-            transaction = nil
-            return fail(run, error)
-        }
+        let facts = CurrentRun(id: run.id, name: run.name, scheduled: run.scheduled, started: run.started)
+        shared.withLock { $0.currentRun = facts }
+        let outcome = measure(run, resume)
         transaction = nil
         noteMemory()
         switch outcome {
-        case .finished: end(run, .ok, "")
-        case .suspended(let wait as ScriptWait): suspend(run, wait)
-        case .suspended: end(run, .failed, "the script waits for nothing")
+        case .failure(let error): fail(run, error)
+        case .success(.finished): end(run, .ok, "")
+        case .success(.suspended(let wait as ScriptWait)): suspend(run, wait)
+        case .success(.suspended): end(run, .failed, "the script waits for nothing")
+        }
+    }
+
+    /// Adds to the run what its burst used.
+    private func measure(
+        _ run: ScriptRun, _ resume: () throws(LuaError) -> LuaCoroutine.Outcome
+    ) -> Result<LuaCoroutine.Outcome, LuaError> {
+        let before = ThreadTime.now
+        let outer = current
+        current = run
+        state?.resetPeakMemory()
+        defer {
+            current = outer
+            run.memory = max(run.memory, state?.peakMemory ?? 0)
+            run.cpu += ThreadTime.now - before
+        }
+        do {
+            return .success(try resume())
+        } catch {
+            return .failure(error)
         }
     }
 
@@ -123,6 +180,8 @@ extension ScriptInstance {
             if id == nil { stop(run, "the automation is being stopped") }
         case .event(let filter, let limit):
             self.wait(run, for: filter, atMost: limit)
+        case .task(let task):
+            self.wait(run, for: task)
         case .perform:
             break
         }
@@ -168,7 +227,13 @@ extension ScriptInstance {
 
     private func fail(_ run: ScriptRun, _ error: LuaError) {
         let (message, isLimit) = describe(error)
-        let reason = error.kind == .killed ? run.stopReason ?? "the script was stopped" : message
+        var reason = message
+        if error.kind == .killed {
+            reason = run.stopReason ?? "the script was stopped"
+            if let request = run.requestedStop {
+                reason = error.chunk.flatMap { chunk in error.line.map { "\(chunk):\($0): \(request)" } } ?? request
+            }
+        }
         end(run, isLimit || error.kind == .killed ? .killed : .failed, reason, traceback: error.traceback)
     }
 
@@ -176,10 +241,17 @@ extension ScriptInstance {
         guard !run.hasEnded else { return }
         run.phase = .ended
         runs.remove(run)
+        shared.withLock { $0.runs[run.id] = nil }
+        if let timer = run.timer { context.scheduler.remove(timer) }
         noteMemory()
-        let record = RunRecord(
+        var record = RunRecord(
             script: name, schedule: run.name, scheduled: run.scheduled, started: run.started,
             ended: context.clock.wall, outcome: outcome, error: error)
+        record.traceback = traceback
+        record.cpu = .nanoseconds(run.cpu)
+        record.memory = run.memory
+        record.calls = run.calls
+        record.lines = run.lines
         let isLoading = onLoaded != nil
         var failures = 1
         var next: Firing?
@@ -187,6 +259,7 @@ extension ScriptInstance {
             (next, failures) = schedule.ended(record)
             if let next { start(schedule, next) }
         }
+        if case .task(let task) = run.role { finish(task, record) }
         if case .subscription(let subscription) = run.role {
             failures = subscription.ended(record)
             context.pool.submit(lane) { [self] in handleNext(subscription) }

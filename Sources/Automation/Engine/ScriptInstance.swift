@@ -11,6 +11,7 @@ import Synchronization
 final class ScriptInstance: @unchecked Sendable {
     /// The run whose burst is under way.
     struct CurrentRun: Sendable {
+        var id: UInt64
         var name: String
         var scheduled: Date
         var started: Date
@@ -23,6 +24,10 @@ final class ScriptInstance: @unchecked Sendable {
         var subscriptions: [UInt64: ScriptSubscription] = [:]
         var memory = 0
         var currentRun: CurrentRun?
+        /// Those that have begun and not ended.
+        var runs: [UInt64: ScriptRun] = [:]
+        /// Files that `require` has asked for, as they were then; nil for one that was not there.
+        var modules: [String: ScriptSource.Stamp?] = [:]
         /// The lane is dead: what still comes from there is not told any more.
         var isAbandoned = false
     }
@@ -44,6 +49,12 @@ final class ScriptInstance: @unchecked Sendable {
     private(set) var state: LuaState?
     private(set) var phase = Phase.loading
     var runs: Set<ScriptRun> = []
+    /// How many runs were spawned that have not begun.
+    var spawning = 0
+    /// Requests over HTTP that are under way.
+    let requests = Atomic<Int>(0)
+    /// The run whose script code is on the stack.
+    var current: ScriptRun?
     private var stopHooks: [LuaFunctionRef] = []
     var onLoaded: (@Sendable (AutomationError?) -> Void)?
     private var onIdle: [@Sendable () -> Void] = []
@@ -70,6 +81,34 @@ final class ScriptInstance: @unchecked Sendable {
         context.log(level, "script/\(name): \(message)")
     }
 
+    /// A line that the script itself writes. On the lane.
+    func say(_ level: LogLevel, _ message: String) {
+        log(level, message)
+        current?.note(line: "[\(level.label)] \(message)")
+    }
+
+    /// Counts one call of the API by the run that is at work. On the lane.
+    func countCall() throws { try current?.countCall(limit: script.limits.calls) }
+
+    var modules: [String: ScriptSource.Stamp?] { shared.withLock { $0.modules } }
+
+    /// What is under way.
+    var runStatus: [RunStatus] {
+        let (runs, current) = shared.withLock { ($0.runs.values, $0.currentRun?.id) }
+        return runs.map { RunStatus(id: $0.id, name: $0.name, started: $0.started, isAtWork: $0.id == current) }
+            .sorted { $0.id < $1.id }
+    }
+
+    /// Stops runs from any thread, all without a number; how many there were.
+    func kill(_ id: UInt64?, reason: String) -> Int {
+        let found = shared.withLock { $0.runs.values.filter { id == nil || $0.id == id } }
+        for run in found { run.requestStop(reason) }
+        context.pool.submit(lane) { [self] in
+            for run in found { stop(run, reason) }
+        }
+        return found.count
+    }
+
     // MARK: - Life
 
     /// Runs the top level. `done` is told once that has ended, or sleeps for the first time, or has failed.
@@ -81,8 +120,14 @@ final class ScriptInstance: @unchecked Sendable {
             let folder = URL(fileURLWithPath: script.path).deletingLastPathComponent().path
             let modules = LuaModuleFolder(path: folder)
             let state = try LuaState(
-                limits: limits, stopFlag: killFlag, print: { [unowned self] in log(.info, $0) },
-                modules: { try modules.source($0) })
+                limits: limits, stopFlag: killFlag, print: { [unowned self] in say(.info, $0) },
+                modules: { [unowned self] name in
+                    if let path = modules.path(name) {
+                        let stamp = ScriptSource.stamp(path)
+                        shared.withLock { $0.modules[path] = .some(stamp) }
+                    }
+                    return try modules.source(name)
+                })
             self.state = state
             try Library.install(in: state, for: self)
             let chunk = try state.load(source, name: URL(fileURLWithPath: script.path).lastPathComponent)
@@ -95,7 +140,12 @@ final class ScriptInstance: @unchecked Sendable {
     func loaded(_ error: AutomationError?) {
         guard let done = onLoaded else { return }
         onLoaded = nil
-        if error != nil { close() }
+        if error != nil {
+            let modules = modules
+            close()
+            // Whoever looks for changes has to know what the failed version asked for.
+            shared.withLock { $0.modules = modules }
+        }
         done(error)
     }
 
@@ -108,6 +158,11 @@ final class ScriptInstance: @unchecked Sendable {
             do { try activate(subscription) } catch { log(.warning, "\(subscription.name): \(error)") }
         }
         raise(ScriptEvent("start", [("reason", .string(reason))]))
+    }
+
+    /// Lets runs begin without any schedule.
+    func rehearse() {
+        if phase == .loading { phase = .active }
     }
 
     /// Ends the schedules and the sleeping runs, and calls the script's `on_stop` functions with the reason.
@@ -202,9 +257,35 @@ final class ScriptInstance: @unchecked Sendable {
         if let id = schedule.cancel() { context.scheduler.remove(id) }
     }
 
-    private func activate(_ schedule: ScriptSchedule) {
+    /// Makes up for the times since the one that the store remembers. A schedule that the store does not know yet is known
+    /// from now on; a date (`at`) that nobody has seen pass counts as missed.
+    private func makeUpForDowntime(_ schedule: ScriptSchedule) -> Bool {
+        guard schedule.missed != .skip else { return false }
         do {
-            let id = try context.scheduler.add(schedule.trigger) { [weak self, schedule] firing in
+            if let last = try context.store.lastTime(script: name, schedule: schedule.name) {
+                return makeUp(schedule, after: last)
+            }
+        } catch {
+            log(.warning, "\(schedule.name): \(error)")
+        }
+        if case .at = schedule.trigger { return makeUp(schedule, after: .distantPast) }
+        if case .cron = schedule.trigger {
+            context.store.noteTime(context.clock.wall, script: name, schedule: schedule.name)
+        }
+        return false
+    }
+
+    private func activate(_ schedule: ScriptSchedule) {
+        let madeUp = makeUpForDowntime(schedule)
+        if case .at(let date) = schedule.trigger, date.addingTimeInterval(schedule.jitter.seconds) <= context.clock.wall
+        {
+            // A date in the past, and nothing wrong with that: scripts are loaded again and again.
+            if !madeUp { shared.withLock { $0.schedules.removeAll { $0 === schedule } } }
+            return
+        }
+        do {
+            let id = try context.scheduler.add(schedule.trigger, jitter: schedule.jitter) {
+                [weak self, schedule] firing in
                 self?.due(schedule, firing)
             }
             if !schedule.activated(as: id) { context.scheduler.remove(id) }

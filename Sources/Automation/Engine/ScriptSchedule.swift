@@ -8,8 +8,11 @@ final class ScriptSchedule: Sendable {
     struct Options: Sendable {
         var name: String?
         var overlap = OverlapPolicy.skip
-        /// Whether a time that passed unnoticed is made up for.
-        var runsMissed = false
+        var missed = MissedPolicy.skip
+        /// How long ago a missed time may be to be made up for.
+        var deadline: Duration?
+        /// Each time is put off by a share of this that belongs to the schedule's name.
+        var jitter = Duration.zero
     }
 
     private struct State {
@@ -32,16 +35,22 @@ final class ScriptSchedule: Sendable {
 
     let name: String
     let trigger: Trigger
-    let runsMissed: Bool
+    let missed: MissedPolicy
+    let deadline: Duration?
+    /// What is added to each time.
+    let jitter: Duration
     let function: LuaFunctionRef
     // The gate is asked when the time has come, on the timer's task: jobs of a busy script wait in line, so that later it would
     // no longer be known that a run was busy.
     private let state: Mutex<State>
 
-    init(trigger: Trigger, options: Options, function: LuaFunctionRef) {
+    /// - Parameter script: The script's name, so that schedules of one name in several scripts run at several times.
+    init(trigger: Trigger, options: Options, script: String, function: LuaFunctionRef) {
         name = options.name ?? trigger.text
         self.trigger = trigger
-        runsMissed = options.runsMissed
+        missed = options.missed
+        deadline = options.deadline
+        jitter = StableHash.share(of: options.jitter, for: "\(script)/\(name)")
         self.function = function
         let status = ScheduleStatus(name: name, trigger: trigger.text, overlap: options.overlap.description)
         state = Mutex(State(gate: OverlapGate(policy: options.overlap), status: status))
@@ -66,12 +75,26 @@ final class ScriptSchedule: Sendable {
         }
     }
 
+    /// A time that is made up for; its turn comes when those before it have ended.
+    func madeUp(_ firing: Firing) -> OnDue {
+        state.withLock { state in
+            if state.gate.dueInTurn() { return .start }
+            state.waiting.append(firing)
+            return .wait
+        }
+    }
+
+    /// A time that is not made up for.
+    func missed(_ firing: Firing) -> OnDue {
+        let late = Duration.seconds(firing.lateness.seconds.rounded()).text
+        return state.withLock { state in
+            state.status.skipped += 1
+            return .skip(reason: "missed by \(late)")
+        }
+    }
+
     func due(_ firing: Firing) -> OnDue {
         state.withLock { state in
-            if firing.missed, !runsMissed {
-                state.status.skipped += 1
-                return .skip(reason: "missed by \(Duration.seconds(firing.lateness.seconds.rounded()).text)")
-            }
             switch state.gate.due() {
             case .start:
                 state.skippedInARow = 0

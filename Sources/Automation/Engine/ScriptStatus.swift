@@ -27,12 +27,25 @@ package struct ScriptStatus: Sendable, Equatable {
     /// Bytes of Lua memory at the end of the last burst.
     package var memory: Int
     package var schedules: [ScheduleStatus]
+    /// What is under way, oldest first.
+    package var runs: [RunStatus] = []
     /// What the script has declared, by name.
     package var settings: [ScriptSetting] = []
     /// What `on` and `stats.watch` registered; `skipped` counts dropped events.
     /// The first 1,000 of ``subscriptionCount``.
     package var subscriptions: [ScheduleStatus] = []
     package var subscriptionCount = 0
+}
+
+/// A run that has begun and not ended.
+package struct RunStatus: Sendable, Equatable {
+    /// Unique in the process; for ``Automation/kill(_:run:)``.
+    package var id: UInt64
+    /// The schedule's or subscription's name; `main` for the top level, `task` for a spawned one.
+    package var name: String
+    package var started: Date
+    /// Whether its code runs just now; else it waits for a time, an event or the core.
+    package var isAtWork: Bool
 }
 
 /// One schedule of a script.

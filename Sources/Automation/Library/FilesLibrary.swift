@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import ControlAPI
 import LuaRuntime
 
 extension Library {
@@ -12,8 +13,12 @@ extension Library {
             return folder
         }
         try state.register("files.write") { call in
-            let (folder, name) = (try folder(), try call.string(1))
-            try folder.write(name, try call.bytes(2) { Array($0) })
+            let (folder, name, bytes) = (try folder(), try call.string(1), try call.bytes(2) { Array($0) })
+            if let recorder = script.context.recorder {
+                recorder.note(PlannedChange("files.write", "\(name): \(ByteSize.text(Int64(bytes.count)))"))
+            } else {
+                try folder.write(name, bytes)
+            }
             return 0
         }
         try state.register("files.read") { call in
@@ -33,7 +38,13 @@ extension Library {
             return 1
         }
         try state.register("files.remove") { call in
-            call.push(try folder().remove(try call.string(1)))
+            let (folder, name) = (try folder(), try call.string(1))
+            if let recorder = script.context.recorder {
+                recorder.note(PlannedChange("files.remove", name))
+                call.push(try folder.read(name) != nil)
+            } else {
+                call.push(try folder.remove(name))
+            }
             return 1
         }
     }

@@ -10,7 +10,7 @@ extension Library {
     static func installFlows(in state: LuaState, for script: ScriptInstance) throws {
         let control = script.context.control
         let caller = ControlCaller.script(name: script.name)
-        try state.register("flows.list") { call in
+        try register(call: "flows.list", in: state, for: script) { call in
             let selector = try selector(call)
             return try perform(script) {
                 let flows = await control.flows(selector)
@@ -24,7 +24,7 @@ extension Library {
                 }
             }
         }
-        try state.register("flows.close") { call in
+        try register(call: "flows.close", in: state, for: script) { call in
             guard call.isTable(1) else { throw call.argumentError(1, expected: "table") }
             let selector = try selector(call)
             return try perform(script) {

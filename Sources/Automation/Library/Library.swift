@@ -7,21 +7,35 @@ import LuaRuntime
 enum Library {
     static func install(in state: LuaState, for script: ScriptInstance) throws {
         try installSchedules(in: state, for: script)
+        try installTasks(in: state, for: script)
         try installEvents(in: state, for: script)
         try installLog(in: state, for: script)
         try installTime(in: state, for: script)
         try installJSON(in: state)
         try installAddresses(in: state)
+        try installHash(in: state)
+        try installHTTP(in: state, for: script)
         try installStore(in: state, for: script)
         try installFiles(in: state, for: script)
         try installOperations(in: state, for: script)
         try installStats(in: state, for: script)
         try installUsers(in: state, for: script)
         try installLists(in: state, for: script)
+        try installHandlers(in: state, for: script)
         try installFlows(in: state, for: script)
         try state.define("core.session", .string(script.context.session))
         try installSettings(in: state, for: script)
         try script.context.installMore(state, script)
+    }
+
+    /// Registers a function that asks or changes the core: its calls are counted and limited.
+    static func register(
+        call path: String, in state: LuaState, for script: ScriptInstance, _ body: @escaping LuaHostBody
+    ) throws {
+        try state.register(path) { [unowned script] call in
+            try script.countCall()
+            return try body(call)
+        }
     }
 
     /// Answers with a wait, unless the caller is inside a transaction.

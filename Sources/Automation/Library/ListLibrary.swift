@@ -8,7 +8,7 @@ extension Library {
     /// `rules.list()`: `{ tag, ruleTag }` each, as the API names them.
     static func installLists(in state: LuaState, for script: ScriptInstance) throws {
         let control = script.context.control
-        try state.register("inbounds.list") { _ in
+        try register(call: "inbounds.list", in: state, for: script) { _ in
             try perform(script) {
                 let inbounds = try await control.listInbounds(.init()).inbounds
                 return ScriptAnswer { call in
@@ -23,7 +23,7 @@ extension Library {
                 }
             }
         }
-        try state.register("outbounds.list") { _ in
+        try register(call: "outbounds.list", in: state, for: script) { _ in
             try perform(script) {
                 let outbounds = try await control.listOutbounds(.init()).outbounds
                 return ScriptAnswer { call in
@@ -38,7 +38,7 @@ extension Library {
                 }
             }
         }
-        try state.register("rules.list") { call in
+        try register(call: "rules.list", in: state, for: script) { call in
             let rules = try control.listRule(.init()).rules
             call.beginTable(array: rules.count)
             for (index, rule) in rules.enumerated() {

@@ -37,7 +37,7 @@ extension Library {
         ]
         for (name, level) in levels {
             try state.register("log.\(name)") { call in
-                script.log(level, try line(call))
+                script.say(level, try line(call))
                 return 0
             }
         }
@@ -85,6 +85,9 @@ extension Library {
                 `PATH.2` and so on, of which `keep` stay, and goes on with new files. No line is lost. Tells what was renamed.
                 """,
                 example: #"cron("@daily", function() log.rotate{ keep = 7 } end)"#),
+            LibraryEntry(
+                "log.restart", "log.restart() -> true | nil, message",
+                "Opens the log files anew by their names, after they were renamed."),
             LibraryEntry(
                 "print", "print(...)", "Writes the values, joined by tabs, as a line of level info to the log."),
         ]

@@ -50,10 +50,13 @@ extension Library {
         else { throw LuaError("\(operation.path): message types are not described") }
         let control = script.context.control
         let caller = ControlCaller.script(name: script.name)
+        let requests = ConfigurationRequests(objects: script.context.objects)
         let path = "\(tableName(of: operation.service)).\(operation.method)"
-        try state.register(path) { call in
+        try register(call: path, in: state, for: script) { call in
             let table = try call.optionalTable(1) ?? LuaTable()
-            let bytes = ByteBuffer(bytes: try LuaMessageEncoder.encode(table, as: request))
+            let bytes = ByteBuffer(
+                bytes: try requests.bytes(for: operation.method, table)
+                    ?? LuaMessageEncoder.encode(table, as: request))
             switch operation.body {
             case .immediate(let body):
                 try push(try body(control, bytes, caller), as: response, on: call)

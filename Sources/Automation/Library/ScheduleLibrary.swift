@@ -27,19 +27,20 @@ extension Library {
         try state.register(handle)
 
         func add(_ call: LuaCall, _ trigger: Trigger, _ options: ScriptSchedule.Options) throws -> LuaReturn {
-            let schedule = ScriptSchedule(trigger: trigger, options: options, function: try call.function(2))
+            let schedule = ScriptSchedule(
+                trigger: trigger, options: options, script: script.name, function: try call.function(2))
             try script.add(schedule)
             try call.push(Handle(schedule), as: handle)
             return 1
         }
 
         try state.register("every") { call in
-            let table = try call.options(3, ["name", "overlap", "at_once"])
+            let table = try call.options(3, ["name", "overlap", "at_once", "jitter"])
             let trigger = try Trigger.interval(try call.duration(1), atOnce: try table.flag("at_once"))
             return try add(call, trigger, try options(table))
         }
         try state.register("cron") { call in
-            let table = try call.options(3, ["name", "overlap", "tz", "missed"])
+            let table = try call.options(3, ["name", "overlap", "tz", "missed", "deadline", "jitter"])
             var zone = script.context.zone
             if let name = try table.text("tz") { zone = try timeZone(name) }
             return try add(call, try Trigger(cron: try call.string(1), zone: zone), try options(table))
@@ -54,8 +55,13 @@ extension Library {
             }
             return 1
         }
+        try state.register("at") { call in
+            let table = try call.options(3, ["name", "tz", "missed", "deadline", "jitter"])
+            let zone = try table.text("tz").map { try timeZone($0) } ?? script.context.zone
+            return try add(call, .at(try time(call, 1, zone)), try options(table))
+        }
         try state.register("after") { call in
-            let table = try call.options(3, ["name"])
+            let table = try call.options(3, ["name", "jitter"])
             return try add(call, .after(try call.duration(1)), try options(table))
         }
         try state.register("on_stop") { call in
@@ -69,12 +75,40 @@ extension Library {
         var options = ScriptSchedule.Options()
         options.name = try table.text("name")
         if let overlap = try table.text("overlap") { options.overlap = try OverlapPolicy(overlap) }
-        switch try table.text("missed") {
-        case nil, "skip": break
-        case "run": options.runsMissed = true
-        case let other?: throw LuaError("missed \"\(other)\" is not one of skip, run")
-        }
+        if let missed = try table.text("missed") { options.missed = try MissedPolicy(missed) }
+        options.deadline = try duration(table["deadline"], "deadline")
+        options.jitter = try duration(table["jitter"], "jitter") ?? .zero
         return options
+    }
+
+    /// A duration as text or seconds; nil when it is absent.
+    static func duration(_ value: LuaValue, _ name: String) throws -> Duration? {
+        switch value {
+        case .nil: return nil
+        case .string(let text): return try Duration(parsing: text)
+        default:
+            guard let seconds = value.number, seconds >= 0, seconds <= 3e9 else {
+                throw LuaError("\(name): a duration such as \"30s\" or seconds expected, got \(value.text)")
+            }
+            return .nanoseconds(Int64(seconds * 1e9))
+        }
+    }
+
+    /// A time as text (see `time.parse`) or in seconds since 1970.
+    private static func time(_ call: LuaCall, _ argument: Int, _ zone: TimeZone) throws -> Date {
+        guard call.isString(argument) else {
+            let seconds = try call.number(argument)
+            guard seconds > -62_000_000_000, seconds < 253_000_000_000 else {
+                throw call.argumentError(argument, "not a time between the years 1 and 9999")
+            }
+            return Date(timeIntervalSince1970: seconds)
+        }
+        let text = try call.string(argument)
+        guard let civil = CivilTime(parsing: text) else {
+            throw call.argumentError(
+                argument, "not a time such as 2026-03-31 or 2026-03-31 18:00: \"\(text.prefix(40))\"")
+        }
+        return Date(timeIntervalSince1970: Double(ZoneOffsets.offsets(of: zone).instant(ofCivil: civil.seconds)))
     }
 
     static func timeZone(_ name: String) throws -> TimeZone {
@@ -89,24 +123,36 @@ extension Library {
 extension Library {
     static let scheduleReference: [LibraryEntry] = [
         LibraryEntry(
-            "every", "every(interval, fn [, { name, overlap, at_once }]) -> schedule",
+            "every", "every(interval, fn [, { name, overlap, at_once, jitter }]) -> schedule",
             """
             Calls `fn` at fixed distances on the monotonic clock. The first time is after one interval, with `at_once = true` \
             at once. The interval is text such as `"2s"` or seconds, from 10 ms. `fn` gets a table \
             `{ name, scheduled, late }`. `overlap` says what happens when a run is due while one is busy: `skip` (the \
-            default), `queue(n)`, `replace` or `parallel(n)`.
+            default), `queue(n)`, `replace` or `parallel(n)`. With `jitter = "30s"` each time is put off by a share of that which \
+            belongs to the names of script and schedule, the same for good.
             """,
             example: #"every("2s", function(run) log.info(run.name, run.late) end, { name = "pulse" })"#),
         LibraryEntry(
-            "cron", "cron(expression, fn [, { name, overlap, tz, missed }]) -> schedule",
+            "cron", "cron(expression, fn [, { name, overlap, tz, missed, deadline, jitter }]) -> schedule",
             """
             Calls `fn` when the calendar matches. Five fields, or six with seconds first; names, lists, ranges, steps, `?`, \
             `@hourly` to `@yearly`, and `@every 5m`. A time that the clock skips in spring runs at once after the gap, one that \
             it shows twice in autumn runs once; expressions with a wildcard hour or minute go by real time.
+            `missed` says what becomes of times that passed unnoticed, also while the core was not running: `skip` (the \
+            default), `once`, or `all(n)` for a run each, at most the last n; `deadline` is how long ago they may be. A time \
+            counts as seen when its run begins, so an interrupted run is not made up for.
             """,
             example: #"cron("30 2 * * mon-fri", backup, { tz = "Europe/Berlin", name = "backup" })"#),
         LibraryEntry(
-            "after", "after(delay, fn [, { name }]) -> schedule", "Calls `fn` once, after the delay.",
+            "at", "at(time, fn [, { name, tz, missed, deadline, jitter }]) -> schedule",
+            """
+            Calls `fn` once, when the calendar shows the time: text such as `"2026-03-31 18:00"`, or seconds since 1970. A time in \
+            the past is left out, unless `missed = "once"` makes up for it; the store remembers that it ran.
+            """,
+            example:
+                #"at("2026-12-31 23:59", function() log.info("nearly") end, { tz = "Asia/Tokyo", missed = "once" })"#),
+        LibraryEntry(
+            "after", "after(delay, fn [, { name, jitter }]) -> schedule", "Calls `fn` once, after the delay.",
             example: #"after("10s", function() log.info("ten seconds later") end)"#),
         LibraryEntry(
             "cron_next", "cron_next(expression [, tz [, after]]) -> seconds | nil",

@@ -8,7 +8,7 @@ extension Library {
     /// values by name.
     static func installStats(in state: LuaState, for script: ScriptInstance) throws {
         let control = script.context.control
-        try state.register("stats.get") { call in
+        try register(call: "stats.get", in: state, for: script) { call in
             let name = try call.string(1)
             let value: Int64?
             if !call.isNil(2), try call.options(2, ["reset"]).flag("reset") {
@@ -19,7 +19,7 @@ extension Library {
             if let value { call.push(value) } else { call.pushNil() }
             return 1
         }
-        try state.register("stats.query") { call in
+        try register(call: "stats.query", in: state, for: script) { call in
             var request = Xray_App_Stats_Command_QueryStatsRequest()
             request.pattern = try call.optionalString(1) ?? ""
             let options = try call.options(2, ["reset", "total"])

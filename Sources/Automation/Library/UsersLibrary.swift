@@ -14,7 +14,7 @@ extension Library {
     /// or nil and a message when the core refuses.
     static func installUsers(in state: LuaState, for script: ScriptInstance) throws {
         let control = script.context.control
-        try state.register("users.list") { call in
+        try register(call: "users.list", in: state, for: script) { call in
             let tag = try call.string(1)
             return try perform(script) {
                 let users = try await users(tag, email: "", control)
@@ -28,7 +28,7 @@ extension Library {
                 }
             }
         }
-        try state.register("users.get") { call in
+        try register(call: "users.get", in: state, for: script) { call in
             let (tag, email) = (try call.string(1), try call.string(2))
             guard !email.isEmpty else { throw call.argumentError(2, "e-mail is empty") }
             return try perform(script) {
@@ -40,14 +40,15 @@ extension Library {
                 }
             }
         }
-        try state.register("users.count") { call in
+        try register(call: "users.count", in: state, for: script) { call in
             var request = Xray_App_Proxyman_Command_GetInboundUserRequest()
             request.tag = try call.string(1)
             call.push(try control.getInboundUsersCount(request).count)
             return 1
         }
         try installUserChanges(in: state, for: script)
-        try state.register("users.traffic") { call in
+        try installOnline(in: state, for: script)
+        try register(call: "users.traffic", in: state, for: script) { call in
             let email = try call.string(1)
             let up = control.counterValue(named: "user>>>\(email)>>>traffic>>>uplink") ?? 0
             let down = control.counterValue(named: "user>>>\(email)>>>traffic>>>downlink") ?? 0
@@ -59,10 +60,44 @@ extension Library {
         }
     }
 
+    private static func installOnline(in state: LuaState, for script: ScriptInstance) throws {
+        let control = script.context.control
+        try register(call: "users.online", in: state, for: script) { _ in
+            try perform(script) {
+                let names = try await control.getAllOnlineUsers(.init()).users
+                return ScriptAnswer { call in
+                    call.beginTable(array: names.count)
+                    for (index, name) in names.enumerated() {
+                        call.setElement(index + 1, Self.email(inOnlineName: name))
+                    }
+                    return 1
+                }
+            }
+        }
+        try register(call: "users.ips", in: state, for: script) { call in
+            var request = Xray_App_Stats_Command_GetStatsRequest()
+            request.name = "user>>>\(try call.string(1))>>>online"
+            do {
+                let ips = try control.getStatsOnlineIPList(request).ips
+                call.beginTable(fields: ips.count)
+                for (ip, seen) in ips { call.setField(ip, seen) }
+            } catch let error as ControlError where error.code == .notFound {
+                call.beginTable()
+            }
+            return 1
+        }
+    }
+
+    /// `user>>>a@example.com>>>online` → `a@example.com`.
+    private static func email(inOnlineName name: String) -> String {
+        let parts = name.split(separator: ">>>", omittingEmptySubsequences: false)
+        return parts.count == 3 ? String(parts[1]) : name
+    }
+
     private static func installUserChanges(in state: LuaState, for script: ScriptInstance) throws {
         let control = script.context.control
         let caller = ControlCaller.script(name: script.name)
-        try state.register("users.add") { call in
+        try register(call: "users.add", in: state, for: script) { call in
             let (tag, table) = (try call.string(1), try call.table(2))
             let account = table["account"].table ?? table
             let type = try account.text("_TypedMessage_") ?? account.text("_type")
@@ -85,7 +120,7 @@ extension Library {
                 }
             }
         }
-        try state.register("users.remove") { call in
+        try register(call: "users.remove", in: state, for: script) { call in
             let (tag, email) = (try call.string(1), try call.string(2))
             let operation: LuaValue = [
                 "_type": "xray.app.proxyman.command.RemoveUserOperation", "email": .string(email),
@@ -95,7 +130,7 @@ extension Library {
     }
 
     /// Pushes true, or nil and the message of a refusal.
-    private static func answer(_ call: LuaCall, _ change: () throws -> Void) -> LuaReturn {
+    static func answer(_ call: LuaCall, _ change: () throws -> Void) -> LuaReturn {
         do {
             try change()
             call.push(true)
@@ -179,6 +214,13 @@ extension Library {
                 users.remove("vless-in", "a@example.com")
                 flows.close{ email = "a@example.com" }
                 """),
+        LibraryEntry(
+            "users.online", "users.online() -> emails",
+            "The users that are connected now, where their policy has `statsUserOnline`: a list of e-mails."),
+        LibraryEntry(
+            "users.ips", "users.ips(email) -> table",
+            "From where a user is connected: when an address was last seen (seconds since 1970), by address.",
+            example: #"for ip, seen in pairs(users.ips("a@example.com")) do print(ip, time.format(seen)) end"#),
         LibraryEntry(
             "users.traffic", "users.traffic(email) -> { up, down, total }",
             "The bytes that are counted for a user since the counters began; 0 where nothing is counted."),

@@ -9,18 +9,19 @@ package enum LibraryReference {
     }
 
     package static let sections: [Section] = [
-        Section(title: "Schedules", entries: Library.scheduleReference),
+        Section(title: "Schedules", entries: Library.scheduleReference + Library.taskReference),
         Section(title: "Events", entries: Library.eventReference),
         Section(title: "Users", entries: Library.userReference),
-        Section(title: "Inbounds, outbounds, rules", entries: Library.listReference),
+        Section(title: "Inbounds, outbounds, rules", entries: Library.listReference + Library.handlerReference),
         Section(title: "Flows", entries: Library.flowReference),
         Section(title: "Statistics", entries: Library.statsReference),
         Section(title: "Log", entries: Library.logReference),
         Section(title: "What a script remembers", entries: Library.storeReference),
         Section(title: "Files", entries: Library.fileReference),
         Section(title: "Time and amounts", entries: Library.timeReference),
-        Section(title: "Text and data", entries: Library.jsonReference),
         Section(title: "Addresses", entries: Library.addressReference),
+        Section(title: "Text and data", entries: Library.jsonReference + Library.hashReference),
+        Section(title: "Requests to other services", entries: Library.httpReference),
         Section(title: "The script itself", entries: Library.scriptReference),
         Section(title: "The API's calls", entries: Library.operationReference),
     ]

@@ -27,6 +27,7 @@ extension Library {
         text +=
             isStream
             ? list("Gives a stream, whose `stream:next()` gives", response) : list("Gives", response)
+        if let note = notes[name] { text += " " + note }
         return LibraryEntry(
             name, "\(name)\(arguments) -> \(isStream ? "stream" : "answer")", text, example: examples[name] ?? "")
     }
@@ -57,6 +58,14 @@ extension Library {
         default: "integer"
         }
     }
+
+    private static let notes = [
+        "handler.AddInbound": "Instead of the message an object of the configuration's `inbounds` will do.",
+        "handler.AddOutbound": "Instead of the message an object of the configuration's `outbounds` will do.",
+        "routing.AddRule":
+            "Instead of the message an object of the configuration's `routing.rules` will do, or `{ rules = { … } }`;"
+            + " they are put behind the rules that there are, unless `shouldAppend` is false.",
+    ]
 
     private static let examples = [
         "handler.AlterInbound": """

@@ -79,6 +79,16 @@ struct OverlapGate: Sendable {
         }
     }
 
+    /// A run that waits for its turn whatever the policy says: one of several that are made up for. Whether it starts now.
+    mutating func dueInTurn() -> Bool {
+        guard busy == 0 else {
+            waiting += 1
+            return false
+        }
+        busy += 1
+        return true
+    }
+
     /// A run has ended: whether one that waits is to be started now.
     mutating func ended() -> Bool {
         busy = max(0, busy - 1)

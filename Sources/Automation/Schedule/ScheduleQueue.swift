@@ -15,6 +15,12 @@ package struct Firing: Sendable, Equatable {
     package var lateness: Duration
     /// The time passed unnoticed (the machine slept, the calendar was set): the run is not to be made up for.
     package var missed: Bool
+
+    /// A time that passed while there was no schedule to notice it.
+    static func madeUp(for date: Date, now: Date) -> Firing {
+        Firing(
+            id: ScheduleID(number: 0), scheduled: date, lateness: .seconds(now.timeIntervalSince(date)), missed: true)
+    }
 }
 
 /// All schedules by the time at which they are due next: a heap on the monotonic clock.
@@ -33,33 +39,47 @@ struct ScheduleQueue {
 
     private struct Entry {
         var trigger: Trigger
+        /// What is added to each of its times.
+        var jitter: Duration
         /// Uptime.
         var due: Duration
-        /// Set for cron expressions.
+        /// Set for triggers on the calendar.
         var date: Date?
+
+        /// The first time after `date`, if there is one.
+        func next(after date: Date) -> Date? {
+            switch trigger {
+            case .cron(let cron):
+                cron.next(after: date.addingTimeInterval(-jitter.seconds))?.addingTimeInterval(jitter.seconds)
+            case .at(let time):
+                time.addingTimeInterval(jitter.seconds) > date ? time.addingTimeInterval(jitter.seconds) : nil
+            case .every, .after: nil
+            }
+        }
     }
 
     private var entries: [UInt64: Entry] = [:]
     private var heap = BinaryHeap()
     private var lastNumber: UInt64 = 0
-    private var cronCount = 0
+    /// How many are due on the calendar.
+    private var datedCount = 0
     /// Wall minus uptime, as the estimates assume it.
     private var offset: TimeInterval?
 
     var count: Int { entries.count }
 
-    /// Nil when a cron expression has no further time.
-    mutating func add(_ trigger: Trigger, at now: Moment) -> ScheduleID? {
-        var entry = Entry(trigger: trigger, due: now.uptime)
+    /// Nil when a trigger on the calendar has no further time.
+    mutating func add(_ trigger: Trigger, jitter: Duration = .zero, at now: Moment) -> ScheduleID? {
+        var entry = Entry(trigger: trigger, jitter: jitter, due: now.uptime + jitter)
         switch trigger {
         case .every(_, atOnce: true): break
         case .every(let interval, _): entry.due += interval
         case .after(let delay): entry.due += max(.zero, delay)
-        case .cron(let cron):
-            guard let date = cron.next(after: now.wall) else { return nil }
+        case .cron, .at:
+            guard let date = entry.next(after: now.wall) else { return nil }
             entry.date = date
             entry.due = now.uptime(of: date)
-            cronCount += 1
+            datedCount += 1
             if offset == nil { offset = Self.offset(now) }
         }
         lastNumber += 1
@@ -70,7 +90,7 @@ struct ScheduleQueue {
 
     mutating func remove(_ id: ScheduleID) {
         guard let entry = entries.removeValue(forKey: id.number) else { return }
-        if entry.date != nil { cronCount -= 1 }
+        if entry.date != nil { datedCount -= 1 }
         if heap.count > 64, heap.count > entries.count * 2 { rebuild() }
     }
 
@@ -91,7 +111,7 @@ struct ScheduleQueue {
     mutating func deadline(at now: Moment) -> Duration? {
         dropStale()
         guard let first = heap.first else { return nil }
-        return cronCount > 0 ? min(first.due, now.uptime + Self.calendarCheck) : first.due
+        return datedCount > 0 ? min(first.due, now.uptime + Self.calendarCheck) : first.due
     }
 
     /// Takes what is due, in the order of its time, and works out when each is due next.
@@ -129,15 +149,15 @@ struct ScheduleQueue {
     private func following(_ entry: Entry, _ now: Moment) -> Entry? {
         var entry = entry
         switch entry.trigger {
-        case .after:
+        case .after, .at:
             return nil
         case .every(let interval, _):
             // Times that passed while nobody looked are left out, and the rhythm is kept.
             let behind = now.uptime - entry.due
             entry.due += behind < interval ? interval : interval * Int((behind / interval).rounded(.down)) + interval
             if entry.due <= now.uptime { entry.due = now.uptime + interval }
-        case .cron(let cron):
-            guard let date = cron.next(after: max(now.wall, entry.date ?? now.wall)) else { return nil }
+        case .cron:
+            guard let date = entry.next(after: max(now.wall, entry.date ?? now.wall)) else { return nil }
             entry.date = date
             entry.due = now.uptime(of: date)
         }
@@ -145,14 +165,14 @@ struct ScheduleQueue {
     }
 
     private mutating func noticeCalendar(_ now: Moment) {
-        guard cronCount > 0, let before = offset else { return offset = nil }
+        guard datedCount > 0, let before = offset else { return offset = nil }
         let after = Self.offset(now)
         guard abs(after - before) > 0.25 else { return }
         offset = after
         let isCorrection = before - after > Self.correction.seconds
         for (number, var entry) in entries {
-            guard case .cron(let cron) = entry.trigger, var date = entry.date else { continue }
-            if isCorrection { date = cron.next(after: now.wall) ?? date }
+            guard var date = entry.date else { continue }
+            if isCorrection { date = entry.next(after: now.wall) ?? date }
             entry.date = date
             entry.due = now.uptime(of: date)
             entries[number] = entry

@@ -31,12 +31,16 @@ package final class Scheduler: Sendable {
 
     deinit { state.withLock { $0.task?.cancel() } }
 
-    /// Fails when the scheduler is stopped, or when a cron expression has no time left.
+    /// Fails when the scheduler is stopped, or when a trigger on the calendar has no time left.
+    ///
+    /// - Parameter jitter: Is added to each time of the trigger.
     @discardableResult
-    package func add(_ trigger: Trigger, action: @escaping Action) throws(AutomationError) -> ScheduleID {
+    package func add(
+        _ trigger: Trigger, jitter: Duration = .zero, action: @escaping Action
+    ) throws(AutomationError) -> ScheduleID {
         try state.withLock { (state) throws(AutomationError) -> ScheduleID in
             guard !state.isStopped else { throw AutomationError(.closed, "the scheduler is stopped") }
-            guard let id = state.queue.add(trigger, at: Moment(clock)) else {
+            guard let id = state.queue.add(trigger, jitter: jitter, at: Moment(clock)) else {
                 throw AutomationError(.syntax, "\(trigger.text): there is no such time left")
             }
             state.actions[id] = action

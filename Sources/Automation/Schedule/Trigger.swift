@@ -7,6 +7,8 @@ package enum Trigger: Sendable, Equatable {
     case every(Duration, atOnce: Bool = false)
     /// On the wall clock.
     case cron(Cron)
+    /// Once, on the wall clock.
+    case at(Date)
     /// Once.
     case after(Duration)
 
@@ -23,6 +25,14 @@ package enum Trigger: Sendable, Equatable {
         }
     }
 
+    /// Whether it has one time only.
+    var isOnce: Bool {
+        switch self {
+        case .at, .after: true
+        case .every, .cron: false
+        }
+    }
+
     /// Fixed distances; shorter ones than ``shortestInterval`` are refused.
     package static func interval(_ interval: Duration, atOnce: Bool = false) throws(AutomationError) -> Trigger {
         guard interval >= shortestInterval else {
@@ -31,11 +41,12 @@ package enum Trigger: Sendable, Equatable {
         return .every(interval, atOnce: atOnce)
     }
 
-    /// `every 2s`, `cron 0 0 1 * *`, `after 10s`.
+    /// `every 2s`, `cron 0 0 1 * *`, `at 2026-03-31T18:00:00Z`, `after 10s`.
     package var text: String {
         switch self {
         case .every(let interval, _): "every \(interval.text)"
         case .cron(let cron): "cron \(cron.description)"
+        case .at(let date): "at \(date.formatted(.iso8601))"
         case .after(let delay): "after \(delay.text)"
         }
     }

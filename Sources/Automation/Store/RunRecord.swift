@@ -21,6 +21,16 @@ package struct RunRecord: Sendable, Equatable {
     package var outcome: Outcome
     /// Empty when the outcome is `ok`.
     package var error: String
+    /// Where it failed, as Lua tells it; empty otherwise.
+    package var traceback = ""
+    /// Processor time.
+    package var cpu = Duration.zero
+    /// The most Lua memory that the script had while the run was at work, in bytes.
+    package var memory = 0
+    /// Calls of the core's API.
+    package var calls = 0
+    /// The first lines that it logged, with their level, such as `[Info] text`.
+    package var lines: [String] = []
 
     package init(
         script: String, schedule: String, scheduled: Date, started: Date, ended: Date, outcome: Outcome,

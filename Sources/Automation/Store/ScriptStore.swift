@@ -138,6 +138,30 @@ package final class ScriptStore: Sendable {
         }
     }
 
+    // MARK: - Times
+
+    /// The last time of a schedule that was noticed; nil for one that makes up for none, or is new.
+    func lastTime(script: String, schedule: String) throws -> Date? {
+        try read { db, _ in
+            try Int64.fetchOne(
+                db, sql: "SELECT time FROM seen WHERE script = ? AND schedule = ?", arguments: [script, schedule]
+            ).map { Date(milliseconds: $0) }
+        }
+    }
+
+    /// Remembers that the schedule's time has come; times never go back. Does not wait for the disk.
+    func noteTime(_ time: Date, script: String, schedule: String) {
+        guard let queue = try? open() else { return }
+        let milliseconds = time.milliseconds
+        queue.asyncWriteWithoutTransaction { db in
+            try? db.execute(
+                sql: """
+                    INSERT INTO seen (script, schedule, time) VALUES (?1, ?2, ?3)
+                    ON CONFLICT (script, schedule) DO UPDATE SET time = max(time, ?3)
+                    """, arguments: [script, schedule, milliseconds])
+        }
+    }
+
     // MARK: - Runs
 
     /// Hands a record over. Records that arrive while one is being written share the next commit, so that frequent runs
@@ -148,7 +172,7 @@ package final class ScriptStore: Sendable {
         queue.asyncWriteWithoutTransaction { [weak self] db in self?.writePending(db) }
     }
 
-    /// The newest records first; of all scripts without a name.
+    /// The newest records first; of all scripts without a name. Each schedule keeps some of its own, at least those of the limits.
     package func history(script: String?, limit: Int = 50) throws -> [RunRecord] {
         flush()
         return try read { db, _ in
@@ -157,14 +181,23 @@ package final class ScriptStore: Sendable {
             let rows = try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT script, schedule, scheduled, started, ended, outcome, error FROM run \(filter)
+                    SELECT script, schedule, scheduled, started, ended, outcome, error, traceback, cpu, memory, calls, lines
+                    FROM run \(filter)
                     ORDER BY id DESC LIMIT ?
                     """, arguments: arguments)
             return rows.map { row in
-                RunRecord(
+                var record = RunRecord(
                     script: row[0], schedule: row[1], scheduled: Date(milliseconds: row[2]),
                     started: Date(milliseconds: row[3]), ended: Date(milliseconds: row[4]),
                     outcome: RunRecord.Outcome(rawValue: row[5]) ?? .failed, error: row[6])
+                record.traceback = row[7]
+                record.cpu = .nanoseconds(row[8] as Int64)
+                record.memory = row[9]
+                record.calls = row[10]
+                let lines: String = row[11]
+                record.lines = lines.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+                if lines.isEmpty { record.lines = [] }
+                return record
             }
         }
     }
@@ -181,7 +214,11 @@ package final class ScriptStore: Sendable {
         guard !runs.isEmpty else { return }
         do {
             try db.inTransaction {
-                try StoreSchema.insert(runs, keeping: limits.history, db)
+                try StoreSchema.insert(runs, db)
+                for (script, schedule) in journal.withLock({ $0.takeOverlong(runs, history: limits.history) }) {
+                    try StoreSchema.trimHistory(
+                        script: script, schedule: schedule, keeping: limits.history, db)
+                }
                 return .commit
             }
         } catch {

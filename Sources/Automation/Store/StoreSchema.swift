@@ -21,6 +21,25 @@ enum StoreSchema {
                     CREATE TABLE script (name TEXT PRIMARY KEY, enabled INTEGER NOT NULL) WITHOUT ROWID;
                     """)
         }
+        migrator.registerMigration("2") { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE seen (
+                        script TEXT NOT NULL, schedule TEXT NOT NULL, time INTEGER NOT NULL, PRIMARY KEY (script, schedule)
+                    ) WITHOUT ROWID;
+                    """)
+        }
+        migrator.registerMigration("3") { db in
+            try db.execute(
+                sql: """
+                    CREATE INDEX run_schedule ON run (script, schedule, id);
+                    ALTER TABLE run ADD COLUMN traceback TEXT NOT NULL DEFAULT '';
+                    ALTER TABLE run ADD COLUMN cpu INTEGER NOT NULL DEFAULT 0;
+                    ALTER TABLE run ADD COLUMN memory INTEGER NOT NULL DEFAULT 0;
+                    ALTER TABLE run ADD COLUMN calls INTEGER NOT NULL DEFAULT 0;
+                    ALTER TABLE run ADD COLUMN lines TEXT NOT NULL DEFAULT '';
+                    """)
+        }
         return migrator
     }
 
@@ -43,23 +62,35 @@ enum StoreSchema {
         ).reduce(0, +)
     }
 
-    static func insert(_ runs: [RunRecord], keeping history: Int, _ db: Database) throws {
+    static func insert(_ runs: [RunRecord], _ db: Database) throws {
         let insert = try db.cachedStatement(
             sql: """
-                INSERT INTO run (script, schedule, scheduled, started, ended, outcome, error)
-                VALUES (?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO run (
+                    script, schedule, scheduled, started, ended, outcome, error, traceback, cpu, memory, calls, lines)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """)
         for run in runs {
             try insert.execute(arguments: [
                 run.script, run.schedule, run.scheduled.milliseconds, run.started.milliseconds,
-                run.ended.milliseconds, run.outcome.rawValue, run.error,
+                run.ended.milliseconds, run.outcome.rawValue, run.error, run.traceback,
+                Int64(run.cpu.seconds * 1e9), run.memory, run.calls, run.lines.joined(separator: "\n"),
             ])
         }
-        let trim = try db.cachedStatement(
+    }
+
+    /// Keeps the newest records of a schedule, and of a script as a whole a multiple of that.
+    static func trimHistory(script: String, schedule: String, keeping history: Int, _ db: Database) throws {
+        let bySchedule = try db.cachedStatement(
+            sql: """
+                DELETE FROM run WHERE script = ?1 AND schedule = ?2 AND id <=
+                    (SELECT id FROM run WHERE script = ?1 AND schedule = ?2 ORDER BY id DESC LIMIT 1 OFFSET ?3)
+                """)
+        try bySchedule.execute(arguments: [script, schedule, history])
+        let byScript = try db.cachedStatement(
             sql: """
                 DELETE FROM run WHERE script = ?1 AND id <=
                     (SELECT id FROM run WHERE script = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)
                 """)
-        for script in Set(runs.map(\.script)) { try trim.execute(arguments: [script, history]) }
+        try byScript.execute(arguments: [script, history * 20])
     }
 }

@@ -16,7 +16,6 @@ struct ConfigurationOptions: ParsableArguments {
         let files = files.isEmpty ? ["config.json"] : files
         do {
             let configuration = try ConfigurationLoader().load(files)
-            try MissingParts.refuse(configuration)
             for warning in configuration.warnings { CommandFailure.report("warning: \(warning)") }
             for warning in MissingParts.warnings(configuration) { CommandFailure.report("warning: \(warning)") }
             return configuration

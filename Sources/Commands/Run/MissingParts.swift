@@ -22,13 +22,4 @@ enum MissingParts {
         }
         return lines
     }
-
-    /// What the core cannot run without.
-    static func refuse(_ configuration: CoreConfiguration) throws(ConfigurationError) {
-        guard configuration.automation?.allowedHosts.isEmpty ?? true else {
-            throw ConfigurationError(
-                message: "scripts cannot make HTTP requests in this build",
-                place: ConfigurationPlace(keyPath: "automation.http"))
-        }
-    }
 }

@@ -138,6 +138,14 @@ extension AutomationSettings {
         store = automation.store
         files = automation.files?.folder
         if let quota = automation.files?.quota { filesQuota = quota }
+        http.allow = automation.http.allowedHosts
+        if let timeout = automation.http.timeout { http.timeout = .nanoseconds(timeout) }
+        if let largest = automation.http.largest { http.largest = Int(clamping: largest) }
+        objects = ConfigurationObjects(
+            inbound: { try ConfigurationParts.inbound(from: JSONDocument(text: $0).root) },
+            outbound: { try ConfigurationParts.outbound(from: JSONDocument(text: $0).root) },
+            rule: { try ConfigurationParts.rule(from: JSONDocument(text: $0).root) })
+        if !http.allow.isEmpty { http.client = AsyncScriptHTTPClient() }
         scripts = automation.scripts.map { script in
             var item = Script(name: script.name, path: script.path)
             item.isEnabled = script.enabled
@@ -154,5 +162,7 @@ extension ScriptLimits {
         if let memory = limits.memory { self.memory = Int(clamping: memory) }
         if let instructions = limits.instructions { self.instructions = UInt64(clamping: instructions) }
         if let time = limits.time { burst = .nanoseconds(time) }
+        if let total = limits.total { self.total = .nanoseconds(total) }
+        if let calls = limits.calls { self.calls = Int(clamping: calls) }
     }
 }

@@ -7,8 +7,8 @@ package struct AutomationConfiguration: Sendable, Equatable {
     package var scripts: [Script] = []
     /// Limits for the scripts that set none of their own.
     package var limits = Limits()
-    /// Host names that scripts may send requests to; empty for none.
-    package var allowedHosts: [String] = []
+    /// Where scripts may send requests to.
+    package var http = HTTP()
 
     /// The folder that scripts may keep files in; nil for none.
     package var files: Files?
@@ -42,14 +42,29 @@ package struct AutomationConfiguration: Sendable, Equatable {
         }
     }
 
+    package struct HTTP: Sendable, Equatable {
+        /// `example.com`, `*.example.com`, `127.0.0.1:8080`; empty for nowhere.
+        package var allowedHosts: [String] = []
+        /// For requests that set none, in nanoseconds.
+        package var timeout: Int64?
+        /// The largest answer, in bytes.
+        package var largest: Int64?
+
+        package init() {}
+    }
+
     /// Nil means: not set here.
     package struct Limits: Sendable, Equatable {
         /// In bytes.
         package var memory: Int64?
         /// Virtual machine instructions of one run.
         package var instructions: Int64?
-        /// Time of one run, in nanoseconds.
+        /// Time of one run between two waits, in nanoseconds.
         package var time: Int64?
+        /// Time of one run with all its waits, in nanoseconds.
+        package var total: Int64?
+        /// Calls of the API in one run.
+        package var calls: Int64?
 
         package init() {}
 
@@ -59,6 +74,8 @@ package struct AutomationConfiguration: Sendable, Equatable {
             limits.memory = memory ?? defaults.memory
             limits.instructions = instructions ?? defaults.instructions
             limits.time = time ?? defaults.time
+            limits.total = total ?? defaults.total
+            limits.calls = calls ?? defaults.calls
             return limits
         }
     }
@@ -71,8 +88,8 @@ enum AutomationSection {
         var automation = AutomationConfiguration()
         automation.store = try object["store"].map { node.context.path(try notEmpty($0)) }
         if let limits = object["limits"] { automation.limits = try decode(limits: limits) }
-        if let http = object["http"] { automation.allowedHosts = try decode(http: http) }
         if let files = object["files"] { automation.files = try decode(files: files) }
+        if let http = object["http"] { automation.http = try decode(http: http) }
         if let scripts = object["scripts"] {
             let items: [ConfigNode]
             if case .array = scripts.node.value { items = try scripts.elements() } else { items = [scripts] }
@@ -129,15 +146,20 @@ enum AutomationSection {
         limits.memory = try object["memory"].map { try positive(SizeText.bytes(of: $0), $0) }
         limits.instructions = try object["instructions"].map { try positive($0.integer(as: Int64.self), $0) }
         limits.time = try object["time"].map { try positive($0.duration(), $0) }
+        limits.total = try object["total"].map { try positive($0.duration(), $0) }
+        limits.calls = try object["calls"].map { try positive($0.integer(as: Int64.self), $0) }
         try object.refuseUnknownKeys()
         return limits
     }
 
-    private static func decode(http node: ConfigNode) throws -> [String] {
+    private static func decode(http node: ConfigNode) throws -> AutomationConfiguration.HTTP {
         let object = try node.objectReader()
-        let hosts = try object.strings("allow")
+        var http = AutomationConfiguration.HTTP()
+        http.allowedHosts = try object.strings("allow")
+        http.timeout = try object["timeout"].map { try positive($0.duration(), $0) }
+        http.largest = try object["max_size"].map { try positive(SizeText.bytes(of: $0), $0) }
         try object.refuseUnknownKeys()
-        return hosts
+        return http
     }
 
     private static func notEmpty(_ node: ConfigNode) throws -> String {

@@ -33,11 +33,12 @@ struct AutomationSectionTests {
         try withScripts { folder in
             let automation = try automation(
                 #"""
-                {"store": "t.db", "http": {"allow": ["example.com"]}, "limits": {"memory": "64MB", "instructions": 5, "time": "1h30m"},
+                {"store": "t.db", "http": {"allow": ["example.com"], "timeout": "5s", "max_size": "2MB"}, "limits": {"memory": "64MB", "instructions": 5, "time": "1h30m"},
                  "scripts": [{"file": "quota.lua", "name": "q", "enabled": false, "settings": {"limit": 1.5, "list": [1]}, "limits": {"time": "250ms"}}]}
                 """#, in: folder)
             #expect(automation.store == "\(folder)/t.db")
-            #expect(automation.allowedHosts == ["example.com"])
+            #expect(automation.http.allowedHosts == ["example.com"])
+            #expect(automation.http.timeout == 5_000_000_000 && automation.http.largest == 2 << 20)
             #expect(automation.limits.memory == 64 << 20 && automation.limits.instructions == 5)
             let script = try #require(automation.scripts.first)
             #expect(script.path == "\(folder)/quota.lua" && script.name == "q" && !script.enabled)
