@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import CCryptoBoringSSL
 import Crypto
 import Foundation
 package import XrayProtos
@@ -20,6 +21,8 @@ package enum ShadowsocksCipher: Sendable, CaseIterable {
         default: return nil
         }
     }
+
+    private static let info = Array("ss-subkey".utf8)
 
     /// Bytes of the key, and of the salt.
     package var keyLength: Int { self == .aes128GCM ? 16 : 32 }
@@ -45,9 +48,14 @@ package enum ShadowsocksCipher: Sendable, CaseIterable {
 
     /// The cipher of one direction of a connection, or of one datagram.
     package func session(masterKey: [UInt8], salt: [UInt8]) -> AEADCipher {
-        let key = HKDF<Insecure.SHA1>.deriveKey(
-            inputKeyMaterial: SymmetricKey(data: masterKey), salt: salt, info: Array("ss-subkey".utf8),
-            outputByteCount: keyLength)
-        return AEADCipher(algorithm, key: key.withUnsafeBytes(Array.init))
+        // BoringSSL's own function, which makes no objects on the heap for its steps: a connection of an unknown source is
+        // tried with every user's key.
+        let key = [UInt8](unsafeUninitializedCapacity: keyLength) { key, count in
+            count = keyLength
+            CCryptoBoringSSL_HKDF(
+                key.baseAddress, keyLength, CCryptoBoringSSL_EVP_sha1(), masterKey, masterKey.count, salt, salt.count,
+                Self.info, Self.info.count)
+        }
+        return AEADCipher(algorithm, key: key)
     }
 }
