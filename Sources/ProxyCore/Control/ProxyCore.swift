@@ -194,6 +194,7 @@ package final class ProxyCore: Sendable {
         let scope = "app/proxyman/outbound"
         guard config.hasProxySettings else { throw ControlError("\(scope): proxy_settings is missing") }
         var transport = OutboundTransport.raw
+        var sendThrough: SendThrough?
         if config.hasSenderSettings {
             do {
                 _ = try TypedMessages.unpack(config.senderSettings)
@@ -204,6 +205,10 @@ package final class ProxyCore: Sendable {
                     throw ControlError("\(scope): mux is not available; leave it out or set enabled to false")
                 }
                 transport = try OutboundTransport(sender, tag: config.tag, log: services.log)
+                sendThrough = try SendThrough(sender)
+                guard sender.targetStrategy == .asIs else {
+                    throw ControlError("\(scope): targetStrategy is not available; freedom has a domainStrategy")
+                }
             } catch {
                 throw ControlError(typed: error)
             }
@@ -222,7 +227,8 @@ package final class ProxyCore: Sendable {
             uplink: counts && services.policy.countsOutboundUplink
                 ? services.stats.counter("outbound>>>\(config.tag)>>>traffic>>>uplink") : nil,
             downlink: counts && services.policy.countsOutboundDownlink
-                ? services.stats.counter("outbound>>>\(config.tag)>>>traffic>>>downlink") : nil)
+                ? services.stats.counter("outbound>>>\(config.tag)>>>traffic>>>downlink") : nil,
+            sendThrough: sendThrough)
     }
 }
 

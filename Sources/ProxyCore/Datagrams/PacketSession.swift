@@ -78,7 +78,7 @@ final class PacketSession {
         guard flows.count < Self.flowLimit else { return nil }
         let link: (any PacketLink)?
         var key = FlowKey(outbound: ObjectIdentifier(outbound))
-        switch outbound.proto.packets(for: session) {
+        switch outbound.packets(for: session) {
         case .socket(let plan):
             link = UDPSocketLink(plan: plan, services: services, loop: loop)
         case .stream(let plan):

@@ -101,7 +101,9 @@ final class RelayPacketLink: PacketLink, @unchecked Sendable {  // confined to `
     private func open(_ server: SocketAddress) {
         guard !isClosed else { return }
         let isIPv4 = server.protocol == .inet
-        UDPSockets.bind(to: SocketAddress(isIPv4 ? .anyV4 : .anyV6, port: 0), on: loop.eventLoop) {
+        var local: IPAddress = isIPv4 ? .anyV4 : .anyV6
+        if let address = plan.localAddress, address.isIPv4 == isIPv4 { local = address }
+        UDPSockets.bind(to: SocketAddress(local, port: 0), on: loop.eventLoop) {
             [weak self] data, from in
             guard let self, from == server, let packet = plan.codec.decode(data) else { return }
             receive?(packet)

@@ -29,7 +29,7 @@ final class RoutePhase: StreamPhase, @unchecked Sendable {  // confined to the s
     }
 
     private func follow(_ outbound: Outbound) {
-        let plan = outbound.proto.stream(for: routed)
+        let plan = outbound.stream(for: routed)
         if case .reenter(let entry) = plan {
             reenter(entry, from: outbound)
             return

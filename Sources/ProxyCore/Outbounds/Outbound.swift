@@ -11,10 +11,12 @@ final class Outbound: Sendable {
     let config: Xray_Core_OutboundHandlerConfig?
     let uplink: Counter?
     let downlink: Counter?
+    let sendThrough: SendThrough?
 
     init(
         tag: String, proto: any OutboundProtocol, transport: OutboundTransport,
-        config: Xray_Core_OutboundHandlerConfig?, uplink: Counter?, downlink: Counter?
+        config: Xray_Core_OutboundHandlerConfig?, uplink: Counter?, downlink: Counter?,
+        sendThrough: SendThrough? = nil
     ) {
         self.tag = tag
         self.proto = proto
@@ -22,5 +24,6 @@ final class Outbound: Sendable {
         self.config = config
         self.uplink = uplink
         self.downlink = downlink
+        self.sendThrough = sendThrough
     }
 }

@@ -117,6 +117,8 @@ package struct PacketRelayPlan {
     package var codec: any DatagramCodec
     /// A connection that opens the server's port, and that lives as long as the datagrams flow (SOCKS5 UDP ASSOCIATE).
     package var association: Association?
+    /// Of the socket that they leave by; one of the other family than the server's is not used.
+    package var localAddress: IPAddress?
 
     package struct Association {
         package var dial: DialPlan

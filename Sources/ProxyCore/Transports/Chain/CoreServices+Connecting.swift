@@ -67,7 +67,7 @@ extension CoreServices {
             }
             var session = session
             session.target = Destination(network: .tcp, address: last.plan.target.address, port: last.plan.target.port)
-            switch carrier.proto.stream(for: session) {
+            switch carrier.stream(for: session) {
             case .dial(let plan):
                 hops.append(Hop(outbound: carrier, plan: plan))
             case .refuse(let why):
