@@ -18,8 +18,9 @@ package final class TCPClient {
                 connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
+        // The end of the object closes the socket, also when this throws: closing it here as well would close whatever another
+        // thread has opened meanwhile under its number.
         guard status == 0 else {
-            close(descriptor)
             throw Failure("connect to \(port): \(String(cString: strerror(errno)))")
         }
     }
@@ -32,7 +33,6 @@ package final class TCPClient {
         let descriptor = descriptor
         let status = Self.withAddress(unixPath) { connect(descriptor, $0, $1) }
         guard status == 0 else {
-            close(descriptor)
             throw Failure("connect to \(unixPath): \(String(cString: strerror(errno)))")
         }
     }
