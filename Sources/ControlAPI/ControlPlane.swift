@@ -97,6 +97,12 @@ package protocol ControlPlane: AnyObject, Sendable {
         _ request: Xray_Core_App_Observatory_Command_GetOutboundStatusRequest
     ) throws -> Xray_Core_App_Observatory_Command_GetOutboundStatusResponse
 
+    // FlowService, our own
+    func listFlows(_ request: Tidegate_Core_V1_ListFlowsRequest) async throws -> Tidegate_Core_V1_ListFlowsResponse
+    func closeFlows(
+        _ request: Tidegate_Core_V1_CloseFlowsRequest, by caller: ControlCaller
+    ) async throws -> Tidegate_Core_V1_CloseFlowsResponse
+
     /// The value of one counter without a message around it, or nil; for callers that ask in a loop (some 100 ns).
     func counterValue(named name: String) -> Int64?
     /// All that was ever added to the counters whose names contain `pattern`, whoever has reset them since. A value that is lower than one

@@ -212,6 +212,25 @@ package final class RecordingControl: ControlPlane {
         _ request: Xray_Core_App_Observatory_Command_GetOutboundStatusRequest
     ) throws -> Xray_Core_App_Observatory_Command_GetOutboundStatusResponse { try base.getOutboundStatus(request) }
 
+    // MARK: FlowService
+
+    package func listFlows(
+        _ request: Tidegate_Core_V1_ListFlowsRequest
+    ) async throws -> Tidegate_Core_V1_ListFlowsResponse { try await base.listFlows(request) }
+
+    /// Tells how many would be closed.
+    package func closeFlows(
+        _ request: Tidegate_Core_V1_CloseFlowsRequest, by caller: ControlCaller
+    ) async throws -> Tidegate_Core_V1_CloseFlowsResponse {
+        let named = try await base.listFlows(
+            .with {
+                $0.selector = request.selector
+                $0.limit = 1
+            })
+        note("FlowService/CloseFlows", request)
+        return .with { $0.closed = named.total }
+    }
+
     // MARK: Operations of our own
 
     package func counterValue(named name: String) -> Int64? { base.counterValue(named: name) }

@@ -86,6 +86,12 @@ package final class Router: Sendable {
         }
     }
 
+    /// The addresses that entries of a rule's `source_ip` mean, nil for none of them; reads lists of geographic data from
+    /// their files.
+    package func addressMatcher(_ rules: [Xray_Common_Geodata_IPRule]) throws(RoutingError) -> AddressMatcher? {
+        try AddressMatcher(rules, assets: assets)
+    }
+
     // MARK: Balancers
 
     /// The override ("" when there is none) and the outbounds that the strategy has in view.

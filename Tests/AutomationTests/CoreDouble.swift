@@ -339,6 +339,20 @@ final class CoreDouble: ControlPlane {
         return .init()
     }
 
+    func listFlows(
+        _ request: Tidegate_Core_V1_ListFlowsRequest
+    ) async throws -> Tidegate_Core_V1_ListFlowsResponse {
+        note(request)
+        return .init()
+    }
+
+    func closeFlows(
+        _ request: Tidegate_Core_V1_CloseFlowsRequest, by caller: ControlCaller
+    ) async throws -> Tidegate_Core_V1_CloseFlowsResponse {
+        note(request, caller)
+        return .init()
+    }
+
     // MARK: - Without messages
 
     func counterValue(named name: String) -> Int64? { state.withLock { $0.counters[name] } }

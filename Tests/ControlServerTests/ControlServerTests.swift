@@ -52,6 +52,24 @@ struct ControlServerTests {
         }
     }
 
+    @Test func everyDescribedMethodHasAHandler() async throws {
+        let own = DescriptorPool.shared.services.filter { $0.fullName.hasPrefix("grpc.") }
+        let methods = (DescriptorPool.shared.controlServices + own).flatMap(\.methods)
+        #expect(methods.count >= 33)
+        try await RunningServer.run(RunningServer.everyName) { running in
+            for method in methods where !method.serverStreaming {
+                let status = await running.failure(String(method.path.dropFirst()))
+                #expect(
+                    status?.message.hasPrefix("unknown ") != true || status?.code != .unimplemented, "\(method.path)")
+            }
+            for method in methods where method.serverStreaming {
+                let stream = running.client.serverStreaming(method.path, ByteBuffer(), timeout: .milliseconds(500))
+                let status = await #expect(throws: GRPCStatus.self) { while try await stream.next() != nil {} }
+                #expect(status?.code != .unimplemented, "\(method.path)")
+            }
+        }
+    }
+
     @Test func errorsOfTheControlPlaneKeepTheirTextAndCode() async throws {
         try await RunningServer.run { running in
             let handler = "xray.app.proxyman.command.HandlerService"

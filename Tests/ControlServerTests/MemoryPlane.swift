@@ -144,6 +144,13 @@ extension MemoryPlane {
         _ request: Xray_Core_App_Observatory_Command_GetOutboundStatusRequest
     ) throws -> Xray_Core_App_Observatory_Command_GetOutboundStatusResponse { throw refusal }
 
+    func listFlows(
+        _ request: Tidegate_Core_V1_ListFlowsRequest
+    ) async throws -> Tidegate_Core_V1_ListFlowsResponse { throw refusal }
+    func closeFlows(
+        _ request: Tidegate_Core_V1_CloseFlowsRequest, by caller: ControlCaller
+    ) async throws -> Tidegate_Core_V1_CloseFlowsResponse { throw refusal }
+
     func counterValue(named name: String) -> Int64? { counters[name] }
     func closeFlows(_ selector: FlowSelector, by caller: ControlCaller) async -> Int { 0 }
     func flows(_ selector: FlowSelector) async -> [FlowReport] { [] }

@@ -12,6 +12,9 @@ struct RunningServer {
         "HandlerService", "RoutingService", "StatsService", "LoggerService", "ReflectionService", "HealthService",
     ]
 
+    /// Every service that there is.
+    static let everyName = ControlService.all.map(\.name) + ["ReflectionService", "HealthService"]
+
     let plane: MemoryPlane
     let server: ControlServer
     let client: GRPCClient

@@ -17,7 +17,7 @@ extension Library {
     }
 
     /// Every call of the API under its own name: `stats.QueryStats{ pattern = "user>>>" }`, `handler.AlterInbound{ … }`, …
-    /// in the tables `handler`, `routing`, `stats`, `logger` and `observatory`. Calls that may take time let the script wait.
+    /// in the tables `handler`, `routing`, `stats`, `logger`, `observatory` and `flow`. Calls that may take time let the script wait.
     static func installOperations(in state: LuaState, for script: ScriptInstance) throws {
         let streams = LuaObjectType<ResponseStream>(name: "stream", onClose: { $0.reader.cancel() })
             .method("next") { stream, call in

@@ -203,6 +203,20 @@ final class StageControl: ControlPlane {
         try core.getOutboundStatus(request)
     }
 
+    // MARK: FlowService
+
+    func listFlows(
+        _ request: Tidegate_Core_V1_ListFlowsRequest
+    ) async throws -> Tidegate_Core_V1_ListFlowsResponse {
+        try await core.listFlows(request)
+    }
+
+    func closeFlows(
+        _ request: Tidegate_Core_V1_CloseFlowsRequest, by caller: ControlCaller
+    ) async throws -> Tidegate_Core_V1_CloseFlowsResponse {
+        try await noted("flow.CloseFlows", caller, request).closeFlows(request, by: caller)
+    }
+
     // MARK: Without messages
 
     func counterValue(named name: String) -> Int64? { core.counterValue(named: name) }

@@ -158,4 +158,16 @@ extension ControlClient {
     ) async throws -> Xray_Core_App_Observatory_Command_GetOutboundStatusResponse {
         try await call(.observatory, "GetOutboundStatus", request)
     }
+
+    package func listFlows(
+        _ request: Tidegate_Core_V1_ListFlowsRequest
+    ) async throws -> Tidegate_Core_V1_ListFlowsResponse {
+        try await call(.flow, "ListFlows", request)
+    }
+
+    package func closeFlows(
+        _ request: Tidegate_Core_V1_CloseFlowsRequest
+    ) async throws -> Tidegate_Core_V1_CloseFlowsResponse {
+        try await call(.flow, "CloseFlows", request)
+    }
 }

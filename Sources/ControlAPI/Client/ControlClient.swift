@@ -38,16 +38,31 @@ package final class ControlClient: Sendable {
 
     package func close() async { await client.close() }
 
+    /// Makes a unary call by its path, `/package.Service/Method`, on encoded messages.
+    package func call(_ path: String, _ request: ByteBuffer) async throws -> ByteBuffer {
+        do {
+            return try await client.unary(path, request, timeout: deadline.map { $0 - .now() })
+        } catch {
+            throw ControlError(error)
+        }
+    }
+
+    /// The encoded messages of a call that streams them; the call ends when the stream is let go, and has no time limit.
+    package func stream(_ path: String, _ request: ByteBuffer) -> AsyncThrowingStream<ByteBuffer, any Error> {
+        let responses = client.serverStreaming(path, request)
+        return AsyncThrowingStream {
+            do {
+                return try await responses.next()
+            } catch let status as GRPCStatus {
+                throw ControlError(status)
+            }
+        }
+    }
+
     func call<Request: Message, Response: Message>(
         _ service: ControlService, _ method: String, _ request: Request
     ) async throws -> Response {
-        let bytes: ByteBuffer
-        do {
-            bytes = try await client.unary(
-                "/\(service.fullName)/\(method)", encodeMessage(request), timeout: deadline.map { $0 - .now() })
-        } catch let status as GRPCStatus {
-            throw ControlError(status)
-        }
+        let bytes = try await call("/\(service.fullName)/\(method)", encodeMessage(request))
         do {
             return try Response(serializedBytes: MessageBytes(bytes))
         } catch {
@@ -55,7 +70,6 @@ package final class ControlClient: Sendable {
         }
     }
 
-    /// The messages of a call that streams them; the call ends when the stream is let go.
     func stream<Request: Message, Response: Message>(
         _ service: ControlService, _ method: String, _ request: Request
     ) throws -> AsyncThrowingStream<Response, any Error> {

@@ -23,6 +23,10 @@ package struct ControlService: Sendable, Hashable {
     package static let observatory = ControlService(
         name: "ObservatoryService", fullName: "xray.core.app.observatory.command.ObservatoryService", alias: nil)
 
+    /// Live flows; Xray has nothing of the kind.
+    package static let flow = ControlService(
+        name: "FlowService", fullName: "tidegate.core.v1.FlowService", alias: nil)
+
     /// The services whose methods stand in ``ControlOperations``.
-    package static let all = [handler, logger, stats, observatory, routing]
+    package static let all = [handler, logger, stats, observatory, routing, flow]
 }

@@ -11,6 +11,8 @@ package struct APIConfiguration: Sendable, Equatable {
         case reflection = "ReflectionService"
         /// grpc.health.v1, which the original does not know.
         case health = "HealthService"
+        /// tidegate.core.v1, our own.
+        case flow = "FlowService"
     }
 
     /// Without `listen`, connections that are routed to this tag reach the server.
@@ -38,8 +40,8 @@ package struct APIConfiguration: Sendable, Equatable {
                     let suggestion = ObjectReader.suggestion(for: text, among: known)
                     name.warn(
                         "unknown service \(text.quoted) is left out; "
-                            + (suggestion.map { "did you mean \($0.quoted)?" }
-                                ?? "known: \(known.joined(separator: ", "))"))
+                            + (suggestion.map { "did you mean \($0.quoted)? " } ?? "")
+                            + "known: \(known.joined(separator: ", "))")
                     continue
                 }
                 if !api.services.contains(service) { api.services.append(service) }

@@ -12,8 +12,12 @@ extension ProxyCore {
     }
 
     package func closeFlows(_ selector: FlowSelector, by caller: ControlCaller) async -> Int {
+        await closeFlows(where: { $0.matches(selector) }, by: caller)
+    }
+
+    func closeFlows(where isMeant: @escaping @Sendable (Flow) -> Bool, by caller: ControlCaller) async -> Int {
         let closed = await loops.gather { context in
-            let found = context.flows { $0.matches(selector) }
+            let found = context.flows(matching: isMeant)
             for flow in found { flow.onClose?() }
             return found.count
         }.reduce(0, +)

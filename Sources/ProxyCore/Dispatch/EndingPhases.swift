@@ -83,6 +83,7 @@ final class ServePhase: StreamPhase {
         guard let channel = session.end.channel else { return }
         // The API's connections are long and quiet; they are not idle flows.
         flow.idleLimit = .hours(24 * 365)
+        flow.isServed = true
         server.takeOver(channel).assumeIsolated().whenComplete { [session, flow] result in
             switch result {
             // Not now: what is left of the handshake's bytes is handed back to the end first.

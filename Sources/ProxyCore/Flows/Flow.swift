@@ -26,6 +26,9 @@ final class Flow {
     var idleLimit: TimeAmount
     /// Ends the flow's sockets; set by their owner.
     var onClose: (() -> Void)?
+    /// The far side is a server of this process, the API: no selector names such a flow, because a client that closes all
+    /// flows would cut off its own answer.
+    var isServed = false
     /// Tells whether bytes wait to be sent to a peer although no more will come; set by the sockets' owner.
     var isDraining: (() -> Bool)?
     /// The idle limit that applies again when those bytes have left.
@@ -97,6 +100,7 @@ final class Flow {
     }
 
     func matches(_ selector: FlowSelector) -> Bool {
+        if isServed { return false }
         if let inbound = selector.inbound, inbound != session.inboundTag { return false }
         if let outbound = selector.outbound, outbound != outboundTag { return false }
         if let source = selector.source, source != session.source.ip { return false }

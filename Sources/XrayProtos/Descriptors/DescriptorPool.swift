@@ -40,6 +40,13 @@ package struct DescriptorPool: Sendable {
         methodsByPath = byPath
     }
 
+    /// The services that a core's control plane performs. Others are gRPC's own, those of the scripts beside the core, and
+    /// the one that carries a transport's streams.
+    package var controlServices: [ServiceDescriptor] {
+        let others = ["grpc.", "tidegate.script.", "xray.transport."]
+        return services.filter { service in !others.contains { service.fullName.hasPrefix($0) } }
+    }
+
     package func file(named name: String) -> FileDescriptor? { filesByName[name] }
 
     /// The file that declares a message, field, oneof, enum, enum value, service or method of that full name.
