@@ -13,8 +13,12 @@ package enum APIArguments {
         return result
     }
 
+    /// What `-json` becomes, to tell it from `--json`.
+    static let plainJSON = "plain-json"
+
     private static let flags: Set<Substring> = [
         "reset", "append", "include-traffic", "all", "json", "remove", "r", "dump", "test", "version", "h", "help",
+        "close",
     ]
 
     private static func normalized(_ argument: String) -> [String] {
@@ -22,7 +26,8 @@ package enum APIArguments {
         let body = argument.drop { $0 == "-" }
         guard argument.count - body.count <= 2, let first = body.first, first.isLetter else { return [argument] }
         let name = body.prefix { $0 != "=" }
-        let option = name.count == 1 ? "-\(name)" : "--\(name)"
+        let isPlain = name == "json" && argument.count - body.count == 1
+        let option = isPlain ? "--\(plainJSON)" : name.count == 1 ? "-\(name)" : "--\(name)"
         guard name.count < body.count else { return [option] }
         let value = String(body.dropFirst(name.count + 1))
         if flags.contains(name), let isSet = truth(value) { return isSet ? [option] : [] }

@@ -10,7 +10,8 @@ package struct APICommand: AsyncParsableCommand {
         commandName: "api", abstract: "Query and change a running core over its API.",
         discussion: """
             Commands: \(APICommandTree.names.joined(separator: ", ")).
-            `tidegate api COMMAND --help` tells more about one.
+            `tidegate api --help` has a line about each, `tidegate api COMMAND --help` tells more about one.
+            Example: tidegate api statsquery -server 127.0.0.1:10085 -pattern "user>>>"
 
             Status: 0 done, 1 a call or an input failed, 2 the command line is wrong.
             """)
@@ -30,14 +31,20 @@ package struct APICommand: AsyncParsableCommand {
 struct APICommandTree: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tidegate api", abstract: "Query and change a running core over its API.",
-        discussion: "Status: 0 done, 1 a call or an input failed, 2 the command line is wrong.", subcommands: commands)
+        discussion: """
+            The commands and options are those of `xray api`, and some more; options may stand anywhere, with one dash or two.
+            Example: tidegate api statsquery -server 127.0.0.1:10085 -pattern "user>>>"
+
+            Status: 0 done, 1 a call or an input failed, 2 the command line is wrong.
+            """,
+        subcommands: commands)
 
     static let commands: [any APISubcommand.Type] = [
         RestartLogger.self, StatsGet.self, StatsQuery.self, StatsSys.self, StatsOnline.self, StatsOnlineIPList.self,
         StatsAllOnlineUsers.self, BalancerInfo.self, BalancerOverride.self, InboundAdd.self, OutboundAdd.self,
         InboundRemove.self, OutboundRemove.self, InboundList.self, OutboundList.self, UserAdd.self, UserRemove.self,
         InboundUser.self, InboundUserCount.self, RuleAdd.self, RuleRemove.self, RuleList.self, SourceIPBlock.self,
-        RouteTest.self, OutboundStatus.self,
+        RouteTest.self, RouteFeed.self, OutboundStatus.self, FlowList.self, FlowClose.self, AnyCall.self,
     ]
 
     static var names: [String] { commands.compactMap { $0.configuration.commandName } }

@@ -30,14 +30,26 @@ final class APISession {
 
     func close() async { await client?.close() }
 
-    /// Prints a message as Xray's own command line does.
+    /// Prints a message as Xray's own command line does, or as protobuf's JSON when that is asked for.
     func show(_ message: any SwiftProtobuf.Message) throws {
-        console.output(try XrayJSON.encode(message))
+        try show(DynamicMessage(message))
     }
 
-    func printLine(_ line: String) { console.output(line + "\n") }
+    /// - Parameter isOneOfMany: it is one of a stream of messages, each on a line of its own in protobuf's JSON.
+    func show(_ message: DynamicMessage, isOneOfMany: Bool = false) throws {
+        if connection.protoJSON {
+            console.output(ProtoJSON.encode(message, indent: isOneOfMany ? nil : 2) + "\n")
+        } else {
+            console.output(XrayJSON.encode(message))
+        }
+    }
 
-    private func connected() async throws -> ControlClient {
+    /// Tells what is going on: on standard output as Xray does, unless that is to hold JSON only.
+    func printLine(_ line: String) {
+        if connection.protoJSON { console.error(line + "\n") } else { console.output(line + "\n") }
+    }
+
+    func connected() async throws -> ControlClient {
         if let client { return client }
         do {
             let client = try ControlClient(

@@ -20,8 +20,19 @@ struct ConnectionOptions: ParsableArguments {
         name: [.customShort("t"), .customLong("timeout")], help: "Seconds for connecting and all calls together.")
     var timeout: Int = 3
 
-    @Flag(name: .customLong("json"), help: "Print JSON where a table is the default.")
-    var json = false
+    @Flag(
+        name: .customLong("json"),
+        help:
+            "Print protobuf's own JSON on standard output, and nothing else. (With one dash, as xray has it: tables as JSON.)"
+    )
+    var protoJSON = false
+
+    /// `-json` with one dash, which scripts for Xray give: answers look as always, and tables as other answers do.
+    @Flag(name: .customLong(APIArguments.plainJSON), help: .hidden)
+    var plainJSON = false
+
+    /// No table is wanted.
+    var json: Bool { protoJSON || plainJSON }
 
     func validate() throws {
         guard (1...86400).contains(timeout) else { throw ValidationError("the timeout must be 1 to 86400 seconds") }

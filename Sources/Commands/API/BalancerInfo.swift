@@ -6,20 +6,29 @@ import XrayProtos
 
 struct BalancerInfo: APISubcommand {
     static let configuration = CommandConfiguration(
-        commandName: "bi", abstract: "Show what a balancer chooses from, and what overrides it.")
+        commandName: "bi", abstract: "Show what a balancer chooses from, and what overrides it.",
+        discussion: """
+            Example: tidegate api bi pool
+            """)
 
     @OptionGroup var connection: ConnectionOptions
-    @Argument(help: "The balancer's tag.") var tags: [String] = []
+    @Argument(help: "The balancers' tags.") var tags: [String] = []
 
     func perform(_ session: APISession) async throws {
-        if tags.isEmpty { session.printLine("set balancer tag") }
-        let response = try await session.call(to: "get health information") { client in
-            try await client.getBalancerInfo(.with { $0.tag = tags.first ?? "" })
+        guard !tags.isEmpty else {
+            session.printLine("set balancer tag")
+            throw APIFailure("no balancer tag given")
         }
-        if connection.json {
-            try session.show(response)
-        } else {
-            session.console.output(Self.table(response.balancer))
+        for tag in tags {
+            let response = try await session.call(to: "get health information") { client in
+                try await client.getBalancerInfo(.with { $0.tag = tag })
+            }
+            if tags.count > 1 { session.printLine(tag) }
+            if connection.json {
+                try session.show(response)
+            } else {
+                session.console.output(Self.table(response.balancer))
+            }
         }
     }
 

@@ -7,7 +7,11 @@ import XrayProtos
 struct BalancerOverride: APISubcommand {
     static let configuration = CommandConfiguration(
         commandName: "bo", abstract: "Make a balancer choose one outbound, or let it choose again.",
-        discussion: "Examples: tidegate api bo -b pool out-1; tidegate api bo -b pool -r")
+        discussion: """
+            The target is not checked: a balancer that is made to choose an outbound that is not there closes connections.
+            Example: tidegate api bo -b pool out-1
+            Example: tidegate api bo -b pool -r
+            """)
 
     @OptionGroup var connection: ConnectionOptions
     @Option(name: [.customShort("b"), .customLong("balancer")], help: "The balancer's tag.") var balancer = ""

@@ -5,7 +5,12 @@ import SwiftProtobuf
 import XrayProtos
 
 struct InboundList: APISubcommand {
-    static let configuration = CommandConfiguration(commandName: "lsi", abstract: "Show the inbounds.")
+    static let configuration = CommandConfiguration(
+        commandName: "lsi", abstract: "Show the inbounds.",
+        discussion: """
+            Settings are those that the inbound was made with; `inbounduser` shows the users of now.
+            Example: tidegate api lsi -isOnlyTags=true
+            """)
 
     @OptionGroup var connection: ConnectionOptions
     @Option(name: .customLong("isOnlyTags"), help: "\"true\" to show their tags only.") var isOnlyTags = ""

@@ -8,7 +8,10 @@ import XrayProtos
 struct InboundRemove: APISubcommand {
     static let configuration = CommandConfiguration(
         commandName: "rmi", abstract: "Remove inbounds.",
-        discussion: "An argument that can be read as a file is a configuration whose inbounds are meant, else a tag.")
+        discussion: """
+            An argument that can be read as a file is a configuration whose inbounds are meant, else a tag.
+            Example: tidegate api rmi vless-in
+            """)
 
     @OptionGroup var connection: ConnectionOptions
     @Argument(help: "Tags or configurations.") var arguments: [String] = []

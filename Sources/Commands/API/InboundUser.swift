@@ -6,7 +6,11 @@ import XrayProtos
 
 struct InboundUser: APISubcommand {
     static let configuration = CommandConfiguration(
-        commandName: "inbounduser", abstract: "Show one user of an inbound, or all.")
+        commandName: "inbounduser", abstract: "Show one user of an inbound, or all.",
+        discussion: """
+            A user who is not there is shown as one without fields.
+            Example: tidegate api inbounduser -tag vless-in -email a@example.com
+            """)
 
     @OptionGroup var connection: ConnectionOptions
     @Option(help: "The inbound's tag.") var tag = ""

@@ -6,7 +6,10 @@ import XrayProtos
 
 struct InboundUserCount: APISubcommand {
     static let configuration = CommandConfiguration(
-        commandName: "inboundusercount", abstract: "Show how many users an inbound has.")
+        commandName: "inboundusercount", abstract: "Show how many users an inbound has.",
+        discussion: """
+            Example: tidegate api inboundusercount -tag vless-in
+            """)
 
     @OptionGroup var connection: ConnectionOptions
     @Option(help: "The inbound's tag.") var tag = ""

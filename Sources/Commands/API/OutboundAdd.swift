@@ -8,7 +8,11 @@ import XrayProtos
 struct OutboundAdd: APISubcommand {
     static let configuration = CommandConfiguration(
         commandName: "ado", abstract: "Add the outbounds of configurations.",
-        discussion: "Each argument is a file, an http(s) address or stdin:, holding a whole configuration.")
+        discussion: """
+            Each argument is a file, an http(s) address or stdin:, holding a whole configuration, of which only `outbounds` is \
+            used. The first one that is refused ends it.
+            Example: tidegate api ado -server=127.0.0.1:10085 new-outbound.json
+            """)
 
     @OptionGroup var connection: ConnectionOptions
     @Argument(help: "Configurations; standard input without any.") var configurations: [String] = []

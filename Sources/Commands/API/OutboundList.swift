@@ -4,7 +4,11 @@ import ControlAPI
 import XrayProtos
 
 struct OutboundList: APISubcommand {
-    static let configuration = CommandConfiguration(commandName: "lso", abstract: "Show the outbounds.")
+    static let configuration = CommandConfiguration(
+        commandName: "lso", abstract: "Show the outbounds.",
+        discussion: """
+            Example: tidegate api lso
+            """)
 
     @OptionGroup var connection: ConnectionOptions
 

@@ -8,7 +8,10 @@ import XrayProtos
 struct OutboundRemove: APISubcommand {
     static let configuration = CommandConfiguration(
         commandName: "rmo", abstract: "Remove outbounds.",
-        discussion: "An argument that can be read as a file is a configuration whose outbounds are meant, else a tag.")
+        discussion: """
+            An argument that can be read as a file is a configuration whose outbounds are meant, else a tag.
+            Example: tidegate api rmo exit-1
+            """)
 
     @OptionGroup var connection: ConnectionOptions
     @Argument(help: "Tags or configurations.") var arguments: [String] = []

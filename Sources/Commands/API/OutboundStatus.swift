@@ -5,7 +5,11 @@ import XrayProtos
 
 struct OutboundStatus: APISubcommand {
     static let configuration = CommandConfiguration(
-        commandName: "observe", abstract: "Show what the observatory knows of the outbounds.")
+        commandName: "observe", abstract: "Show what the observatory knows of the outbounds.",
+        discussion: """
+            Needs an observatory in the configuration, and ObservatoryService among its api.services.
+            Example: tidegate api observe
+            """)
 
     @OptionGroup var connection: ConnectionOptions
 

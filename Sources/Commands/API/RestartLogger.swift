@@ -5,7 +5,11 @@ import XrayProtos
 
 struct RestartLogger: APISubcommand {
     static let configuration = CommandConfiguration(
-        commandName: "restartlogger", abstract: "Close the log files and open them again.")
+        commandName: "restartlogger", abstract: "Close the log files and open them again.",
+        discussion: """
+            For log rotation: rename the files, then call this; no line is lost.
+            Example: mv access.log access.log.1 && tidegate api restartlogger
+            """)
 
     @OptionGroup var connection: ConnectionOptions
 

@@ -8,7 +8,10 @@ import XrayProtos
 struct RuleAdd: APISubcommand {
     static let configuration = CommandConfiguration(
         commandName: "adrules", abstract: "Replace the routing rules and balancers, or add to them.",
-        discussion: "Each argument is a file, an http(s) address or stdin:, holding a configuration with `routing`.")
+        discussion: """
+            Each argument is a file, an http(s) address or stdin:, holding a configuration with `routing`.
+            Example: tidegate api adrules -append more-rules.json
+            """)
 
     @OptionGroup var connection: ConnectionOptions
     @Flag(help: "Add behind the present rules instead of replacing all rules and balancers.") var append = false

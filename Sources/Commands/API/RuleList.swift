@@ -5,7 +5,10 @@ import XrayProtos
 
 struct RuleList: APISubcommand {
     static let configuration = CommandConfiguration(
-        commandName: "lsrules", abstract: "Show the routing rules' tags and outbounds, in order.")
+        commandName: "lsrules", abstract: "Show the routing rules' tags and outbounds, in order.",
+        discussion: """
+            Example: tidegate api lsrules
+            """)
 
     @OptionGroup var connection: ConnectionOptions
 

@@ -6,7 +6,11 @@ import XrayProtos
 
 struct RuleRemove: APISubcommand {
     static let configuration = CommandConfiguration(
-        commandName: "rmrules", abstract: "Remove routing rules by their ruleTag.")
+        commandName: "rmrules", abstract: "Remove routing rules by their ruleTag.",
+        discussion: """
+            A tag that no rule has is no error.
+            Example: tidegate api rmrules block-ads sourceIpBlock
+            """)
 
     @OptionGroup var connection: ConnectionOptions
     @Argument(help: "The rules' tags.") var tags: [String] = []

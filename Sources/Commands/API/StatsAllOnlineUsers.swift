@@ -5,7 +5,10 @@ import XrayProtos
 
 struct StatsAllOnlineUsers: APISubcommand {
     static let configuration = CommandConfiguration(
-        commandName: "statsgetallonlineusers", abstract: "Show the users who are online.")
+        commandName: "statsgetallonlineusers", abstract: "Show the users who are online.",
+        discussion: """
+            Example: tidegate api statsgetallonlineusers
+            """)
 
     @OptionGroup var connection: ConnectionOptions
 

@@ -6,7 +6,10 @@ import XrayProtos
 
 struct StatsOnline: APISubcommand {
     static let configuration = CommandConfiguration(
-        commandName: "statsonline", abstract: "Show from how many addresses a user is connected.")
+        commandName: "statsonline", abstract: "Show from how many addresses a user is connected.",
+        discussion: """
+            Example: tidegate api statsonline -email a@example.com
+            """)
 
     @OptionGroup var connection: ConnectionOptions
     @Option(help: "The user's e-mail.") var email = ""

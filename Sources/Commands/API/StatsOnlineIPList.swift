@@ -6,7 +6,11 @@ import XrayProtos
 
 struct StatsOnlineIPList: APISubcommand {
     static let configuration = CommandConfiguration(
-        commandName: "statsonlineiplist", abstract: "Show from which addresses one user, or all users, are connected.")
+        commandName: "statsonlineiplist", abstract: "Show from which addresses one user, or all users, are connected.",
+        discussion: """
+            Example: tidegate api statsonlineiplist -email a@example.com
+            Example: tidegate api statsonlineiplist -all -include-traffic
+            """)
 
     @OptionGroup var connection: ConnectionOptions
     @Option(help: "The user's e-mail.") var email = ""

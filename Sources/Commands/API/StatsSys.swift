@@ -5,7 +5,10 @@ import XrayProtos
 
 struct StatsSys: APISubcommand {
     static let configuration = CommandConfiguration(
-        commandName: "statssys", abstract: "Show the core's memory and uptime.")
+        commandName: "statssys", abstract: "Show the core's memory and uptime.",
+        discussion: """
+            Example: tidegate api statssys
+            """)
 
     @OptionGroup var connection: ConnectionOptions
 

@@ -7,7 +7,10 @@ import XrayProtos
 struct UserRemove: APISubcommand {
     static let configuration = CommandConfiguration(
         commandName: "rmu", abstract: "Remove users from an inbound.",
-        discussion: "Example: tidegate api rmu -tag in a@example.com b@example.com")
+        discussion: """
+            What fails is told, and the rest goes on. A user who is not there is no failure; anything else is status 1.
+            Example: tidegate api rmu -tag vless-in a@example.com b@example.com
+            """)
 
     @OptionGroup var connection: ConnectionOptions
     @Option(help: "The inbound's tag.") var tag = ""
@@ -15,13 +18,15 @@ struct UserRemove: APISubcommand {
 
     func perform(_ session: APISession) async throws {
         guard !tag.isEmpty else { throw APIFailure("inbound tag not specified") }
-        var removed = 0
+        _ = try await session.connected()
+        var changes = UserChanges()
         for email in emails {
             session.printLine("remove user: \(email)")
             let operation = try TypedMessages.pack(
                 Xray_App_Proxyman_Command_RemoveUserOperation.with { $0.email = email })
-            if await UserChange.apply(operation, to: tag, session) { removed += 1 }
+            _ = await changes.apply(operation, to: tag, session) { $0.message.hasSuffix("User \(email) not found.") }
         }
-        session.printLine("Removed \(removed) user(s) in total.")
+        session.printLine("Removed \(changes.made) user(s) in total.")
+        try changes.check()
     }
 }

@@ -9,6 +9,7 @@ struct APIArgumentsTests {
         (["-reset"], ["--reset"]), (["-reset=false"], []), (["-reset=true"], ["--reset"]), (["--reset=0"], []),
         (["-isOnlyTags=true"], ["--isOnlyTags=true"]), (["-name", "a>>>b", "-reset"], ["--name", "a>>>b", "--reset"]),
         (["-r=false"], []), (["-r=1"], ["-r"]), (["-name=-x=y"], ["--name=-x=y"]), (["-"], ["-"]), (["-5"], ["-5"]),
+        (["-json"], ["--plain-json"]), (["--json"], ["--json"]), (["-json=false"], []), (["-close"], ["--close"]),
         (["---x"], ["---x"]), (["a", "--", "-reset"], ["a", "--", "-reset"]), ([""], [""]),
     ])
     func readsOptionsAsGoWritesThem(given: [String], expected: [String]) {

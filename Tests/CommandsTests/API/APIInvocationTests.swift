@@ -3,6 +3,7 @@ import ControlAPI
 import Foundation
 import GRPCWire
 import SwiftProtobuf
+import Synchronization
 import Testing
 import XrayProtos
 
@@ -79,6 +80,14 @@ struct APIInvocationTests {
         #expect(outcome.output == lines.joined(separator: "\n"))
     }
 
+    @Test func severalBalancersAreShownUnderTheirTags() async throws {
+        let response = Xray_App_Router_Command_GetBalancerInfoResponse.with { $0.balancer = .init() }
+        let outcome = try await run(["bi", "one", "two"], answers: ["GetBalancerInfo": response])
+        #expect(outcome.output == "one\n  - Selects:\ntwo\n  - Selects:\n" && outcome.calls.count == 2)
+        let none = try await run(["bi"])
+        #expect(none.status == 1 && none.calls.isEmpty && none.output == "set balancer tag\n")
+    }
+
     @Test func optionsMayFollowArguments() async throws {
         let outcome = try await run(["bo", "pool-bob", "-b", "bal"])
         let request = try #require(outcome.calls.first)
@@ -128,10 +137,28 @@ struct APIInvocationTests {
 
     @Test func usersThatAreRefusedAreToldAndTheRestGoesOn() async throws {
         let failures = ["AlterInbound": GRPCStatus(.unknown, "proxy/vless: User x not found.")]
-        let outcome = try await run(["rmu", "-tag", "vl", "x", "y"], failures: failures)
+        let outcome = try await run(["rmu", "-tag", "vl", "x"], failures: failures)
         #expect(outcome.status == 0)
-        #expect(outcome.output.hasPrefix("remove user: x\nfailed to alter inbound: proxy/vless: User x not found.\n"))
-        #expect(outcome.output.hasSuffix("Removed 0 user(s) in total.\n"))
+        #expect(
+            outcome.output == """
+                remove user: x
+                rpc error: code = Unknown desc = proxy/vless: User x not found.
+                Removed 0 user(s) in total.
+
+                """)
+        let mixed = try await run(["rmu", "-tag", "vl", "x", "y"], failures: failures)
+        #expect(mixed.status == 1 && mixed.calls.count == 2)
+        #expect(mixed.errors == "1 of 2 changes failed\n")
+        let added = try await run(["adu", "stdin:"], failures: failures, input: Self.users)
+        #expect(added.status == 1 && added.calls.count == 2)
+        #expect(added.output.hasSuffix("Added 0 user(s) in total.\n"))
+    }
+
+    @Test func inboundsWithoutUsersArePassedOver() async throws {
+        let text = #"{"inbounds": [{"tag": "a", "listen": "127.0.0.1", "port": 1, "protocol": "socks"}]}"#
+        let outcome = try await run(["adu", "stdin:"], input: text)
+        #expect(outcome.status == 0)
+        #expect(outcome.output == "processing inbound: a\nunsupported inbound type\nAdded 0 user(s) in total.\n")
     }
 
     @Test func tagsAreRemovedInOrder() async throws {
@@ -161,10 +188,10 @@ struct APIInvocationTests {
         }
     }
 
-    /// Nothing implements AlterOutbound, and a stream has no end to print.
-    private static let withoutCommand: Set = ["AlterOutbound", "SubscribeRoutingStats"]
+    /// No operation on outbounds exists: `call` is enough.
+    private static let withoutCommand: Set = ["AlterOutbound"]
 
-    @Test func everyCallHasACommand() async throws {
+    @Test func everyCallHasACommandOfItsOwn() async throws {
         let socks = #"{"inbounds": [{"tag": "a", "listen": "127.0.0.1", "port": 1, "protocol": "socks"}], "#
         let lines = [
             ["restartlogger"], ["stats", "-name", "x"], ["statsquery"], ["statssys"], ["statsonline", "-email", "x"],
@@ -172,11 +199,112 @@ struct APIInvocationTests {
             ["bi", "x"], ["bo", "-b", "x", "-r"], ["adi"], ["ado"], ["rmi", "x"], ["rmo", "x"], ["lsi"], ["lso"],
             ["rmu", "-tag", "x", "y"], ["inbounduser", "-tag", "x"], ["inboundusercount", "-tag", "x"], ["adrules"],
             ["rmrules", "x"], ["lsrules"], ["testroute", "tcp:a.test:80"], ["observe"],
+            ["routestats"], ["lsflows"], ["rmflows", "-all"],
         ]
         let outcomes = try await CannedServer.run(
             lines, input: socks + #""outbounds": [{"tag": "b", "protocol": "freedom"}], "routing": {}}"#)
         for (line, outcome) in zip(lines, outcomes) { #expect(outcome.status == 0, "\(line): \(outcome.errors)") }
         let called = Set(outcomes.flatMap { $0.calls.map(\.method) })
         #expect(called.union(Self.withoutCommand) == Set(ControlOperations.all.map(\.method)))
+    }
+
+    @Test func everyDescribedMethodCanBeCalled() async throws {
+        let methods = DescriptorPool.shared.controlServices.flatMap(\.methods)
+        let outcomes = try await CannedServer.run(methods.map { ["call", String($0.path.dropFirst()), "{}"] })
+        for (method, outcome) in zip(methods, outcomes) {
+            #expect(outcome.status == 0, "\(method.path): \(outcome.errors)")
+            #expect(outcome.calls.map(\.method) == [method.name])
+        }
+    }
+
+    @Test func aCallTakesAndGivesProtobufsJSON() async throws {
+        let stat = Xray_App_Stats_Command_Stat.with { $0.value = 5 }
+        let outcome = try await run(
+            ["call", "StatsService/QueryStats", #"{"pattern": "a", "reset": true}"#, "--json"],
+            answers: ["QueryStats": Xray_App_Stats_Command_QueryStatsResponse.with { $0.stat = [stat] }])
+        #expect(outcome.output == "{\n  \"stat\": [\n    {\n      \"value\": \"5\"\n    }\n  ]\n}\n")
+        let request = try #require(outcome.calls.first).request(as: Xray_App_Stats_Command_QueryStatsRequest.self)
+        #expect(request.pattern == "a" && request.reset)
+        let text =
+            #"{"tag": "in", "operation": {"_TypedMessage_": "xray.app.proxyman.command.RemoveUserOperation", "email": "x"}}"#
+        let typed = try #require(try await run(["call", "AlterInbound", "stdin:"], input: text).calls.first)
+            .request(as: Xray_App_Proxyman_Command_AlterInboundRequest.self)
+        #expect(try typed.operation.typed(as: Xray_App_Proxyman_Command_RemoveUserOperation.self)?.email == "x")
+    }
+
+    @Test(arguments: [
+        ["call", "NoSuchMethod"], ["call", "StatsService/QueryStats", "{"], ["call", "QueryStats", #"{"patern": ""}"#],
+        ["call", "grpc.reflection.v1.ServerReflection/ServerReflectionInfo"], ["rmflows"], ["routestats", "-count=-1"],
+    ])
+    func aWrongCallIsStatusTwoAndCallsNothing(line: [String]) async throws {
+        let outcome = try await run(line)
+        #expect(outcome.status == 2 && outcome.calls.isEmpty && !outcome.errors.isEmpty)
+    }
+
+    @Test func everyCommandExplainsItselfWithAnExample() async {
+        for name in APICommandTree.names {
+            let output = Mutex("")
+            let console = APIConsole(
+                output: { text in output.withLock { $0 += text } }, error: { _ in }, input: { Data() })
+            #expect(await APIInvocation(console: console).run([name, "--help"]) == 2)
+            #expect(
+                output.withLock { $0.contains("Example: tidegate api \(name)") || name == "restartlogger" }, "\(name)")
+            #expect(output.withLock { $0.contains("Example:") }, "\(name)")
+        }
+    }
+
+    @Test func withProtobufsJSONNothingElseIsOnStandardOutput() async throws {
+        let outcome = try await run(["rmi", "a", "--json"])
+        #expect(outcome.output == "{}\n")
+        #expect(outcome.errors == "removing inbounds: [a]\nremoving: a\n")
+        // With one dash it is what Xray has: answers as always.
+        #expect(try await run(["rmi", "a", "-json"]).output == "removing inbounds: [a]\nremoving: a\n{}\n\n")
+        let balancer = [
+            "GetBalancerInfo": Xray_App_Router_Command_GetBalancerInfoResponse.with { $0.balancer = .init() }
+        ]
+        #expect(try await run(["bi", "x", "-json"], answers: balancer).output == "{\n    \"balancer\": {}\n}\n\n")
+        #expect(try await run(["bi", "x", "--json"], answers: balancer).output == "{\n  \"balancer\": {}\n}\n")
+    }
+
+    @Test func sibCutsTheLiveConnectionsOfItsSources() async throws {
+        let line = ["sib", "-outbound=blocked", "-inbound=s5", "10.1.0.0/16", "-close"]
+        let closed = Tidegate_Core_V1_CloseFlowsResponse.with { $0.closed = 3 }
+        let outcome = try await run(line, answers: ["CloseFlows": closed])
+        #expect(outcome.calls.map(\.method) == ["AddRule", "CloseFlows"] && outcome.status == 0)
+        #expect(outcome.output == "{}\n\n{\n    \"closed\": 3\n}\n\n")
+        let request = try #require(outcome.calls.last).request(as: Tidegate_Core_V1_CloseFlowsRequest.self)
+        #expect(request.selector.inboundTag == "s5" && request.selector.sourceIp.count == 1 && !request.all)
+        let refused = try await run(line, failures: ["CloseFlows": GRPCStatus(.unimplemented, "unknown service x")])
+        #expect(refused.status == 1 && refused.output == "{}\n\n")
+        #expect(refused.errors.hasPrefix("the rule was added, but the live connections were not cut: "))
+    }
+
+    @Test func flowsAreShownAsATable() async throws {
+        let flow = Tidegate_Core_V1_Flow.with {
+            $0.id = 7
+            $0.inboundTag = "in"
+            $0.outboundTag = "direct"
+            $0.network = .tcp
+            $0.sourceIp = Data([127, 0, 0, 1])
+            $0.sourcePort = 5000
+            $0.targetHost = "2001:db8::1"
+            $0.targetPort = 443
+            $0.uplink = 12
+        }
+        let answer = Tidegate_Core_V1_ListFlowsResponse.with {
+            $0.flows = [flow]
+            $0.total = 1
+        }
+        let outcome = try await run(
+            ["lsflows", "-source", "10.0.0.0/8,::1", "-limit=5"], answers: ["ListFlows": answer])
+        #expect(
+            outcome.output == """
+                ID  INBOUND  OUTBOUND  USER  SOURCE          TARGET                 UP  DOWN  AGE
+                7   in       direct    -     127.0.0.1:5000  tcp:[2001:db8::1]:443  12  0     0s
+                1 flow
+
+                """)
+        let request = try #require(outcome.calls.first).request(as: Tidegate_Core_V1_ListFlowsRequest.self)
+        #expect(request.selector.sourceIp.count == 2 && request.limit == 5)
     }
 }

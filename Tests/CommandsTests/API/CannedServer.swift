@@ -47,6 +47,13 @@ final class CannedServer: Sendable {
         let table = GRPCHandlerTable { table in
             for operation in ControlOperations.all {
                 let method = operation.method
+                if case .serverStream = operation.body {
+                    table.streaming(operation.path) { requests, responses, _ in
+                        guard let request = try await requests.next() else { return }
+                        try await responses.write(canned.answer(method, request))
+                    }
+                    continue
+                }
                 let handler: GRPCHandlerTable.AsyncUnary = { bytes, _ in try canned.answer(method, bytes) }
                 table.unary(operation.path, async: handler)
             }
