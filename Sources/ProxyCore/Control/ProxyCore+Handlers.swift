@@ -12,7 +12,11 @@ extension ProxyCore {
         _ request: Xray_App_Proxyman_Command_AddInboundRequest, by caller: ControlCaller
     ) async throws -> Xray_App_Proxyman_Command_AddInboundResponse {
         guard request.hasInbound else { throw ControlError("app/proxyman/command: inbound is missing") }
-        try await open(request.inbound)
+        var inbound = request.inbound
+        do { try OlderSenders.update(&inbound) } catch {
+            throw ControlError(error.description).within("app/proxyman/inbound: request of an older release")
+        }
+        try await open(inbound)
         changed(.inboundAdded(tag: request.inbound.tag), "inbound \(request.inbound.tag) added", by: caller)
         return .init()
     }
@@ -87,9 +91,12 @@ extension ProxyCore {
         _ request: Xray_App_Proxyman_Command_AddOutboundRequest, by caller: ControlCaller
     ) throws -> Xray_App_Proxyman_Command_AddOutboundResponse {
         guard request.hasOutbound else { throw ControlError("app/proxyman/command: outbound is missing") }
+        var outbound = request.outbound
+        do { try OlderSenders.update(&outbound) } catch {
+            throw ControlError(error.description).within("app/proxyman/outbound: request of an older release")
+        }
         try services.outbounds.add(
-            Self.makeOutbound(
-                request.outbound, factory: factory, services: services, assets: assets))
+            Self.makeOutbound(outbound, factory: factory, services: services, assets: assets))
         changed(.outboundAdded(tag: request.outbound.tag), "outbound \(request.outbound.tag) added", by: caller)
         return .init()
     }

@@ -95,9 +95,13 @@ extension ProxyCore {
     ) async throws -> Xray_App_Router_Command_AddRuleResponse {
         guard hasRouter else { throw ControlError(Self.notEnough) }
         guard request.hasConfig else { throw ControlError("app/router: AddRule: config is missing") }
+        var settings = request.config
+        do { try OlderSenders.update(&settings) } catch {
+            throw ControlError(error.description).within("app/router: request of an older release")
+        }
         let config: Xray_App_Router_Config
         do {
-            guard let typed = try request.config.typed(as: Xray_App_Router_Config.self) else {
+            guard let typed = try settings.typed(as: Xray_App_Router_Config.self) else {
                 throw ControlError("app/router: AddRule: config type error")
             }
             config = typed
