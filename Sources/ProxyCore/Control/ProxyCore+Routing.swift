@@ -44,17 +44,14 @@ extension ProxyCore {
     ) throws -> AsyncThrowingStream<Xray_App_Router_Command_RoutingContext, any Error> {
         let decisions = services.decisions.subscribe()
         let selectors = request.fieldSelectors
-        return AsyncThrowingStream { continuation in
-            let task = Task {
-                for await decision in decisions {
-                    var message = Xray_App_Router_Command_RoutingContext(decision.context)
-                    message.outboundTag = decision.outboundTag
-                    applyFieldSelectors(selectors, to: &message)
-                    continuation.yield(message)
-                }
-                continuation.finish()
-            }
-            continuation.onTermination = { _ in task.cancel() }
+        // Taken when the client is ready for the next one: what it does not keep up with is dropped by the feed, not kept here.
+        return AsyncThrowingStream {
+            var iterator = decisions.makeAsyncIterator()
+            guard let decision = await iterator.next() else { return nil }
+            var message = Xray_App_Router_Command_RoutingContext(decision.context)
+            message.outboundTag = decision.outboundTag
+            applyFieldSelectors(selectors, to: &message)
+            return message
         }
     }
 

@@ -80,8 +80,8 @@ final class CoreServices: Sendable {
             let outbound = outbounds.defaultOutbound
             route = Route(outbound: outbound, detour: Self.detour(session.inboundTag, ">>", outbound?.tag ?? ""))
         }
-        if decisions.hasReaders, let outbound = route.outbound {
-            decisions.publish(context, outboundTag: outbound.tag)
+        if decisions.hasReaders {
+            decisions.publish(context, outboundTag: route.outbound?.tag ?? route.missing ?? "")
         }
         return route
     }
