@@ -4,21 +4,23 @@ import Synchronization
 
 /// Users by credential and by e-mail, for protocols whose header names the user by a key.
 ///
-/// One lock guards two dictionaries; it is held for a look-up or an insertion only (some 50 ns), so adding a user among
-/// 100,000 costs the same as among ten, and a connection takes the lock once, at its header.
+/// Two locks, so that the data path never waits for the API: a connection takes the one around the keys, once, at its header
+/// (some 50 ns); a change takes that one for a single insertion or removal, and a list of all users, which makes the
+/// dictionary that it reads be copied by the next change, only touches what the other one guards.
 package final class UserTable<Key: Hashable & Sendable, Credential: Sendable>: Sendable {
     package struct Entry: Sendable {
         package let user: ProxyUser
         package let credential: Credential
     }
 
-    private struct State {
-        var byKey: [Key: Entry] = [:]
-        var keysByEmail: [String: Key] = [:]
-        var usersByEmail: [String: ProxyUser] = [:]
+    private struct Named {
+        let key: Key
+        let user: ProxyUser
     }
 
-    private let state = Mutex(State())
+    /// By e-mail in lower case; changes hold it from beginning to end.
+    private let named = Mutex<[String: Named]>([:])
+    private let entries = Mutex<[Key: Entry]>([:])
     /// The prefix of error texts, such as `proxy/vless`.
     private let scope: String
 
@@ -28,14 +30,13 @@ package final class UserTable<Key: Hashable & Sendable, Credential: Sendable>: S
 
     /// Adds a user. An e-mail is unique without regard to case; a key that is taken passes to the new user.
     package func add(_ user: ProxyUser, key: Key, credential: Credential) throws(ControlError) {
-        let added = state.withLock { state in
+        let added = named.withLock { named in
             if !user.email.isEmpty {
                 let name = user.email.lowercased()
-                guard state.keysByEmail[name] == nil else { return false }
-                state.keysByEmail[name] = key
-                state.usersByEmail[name] = user
+                guard named[name] == nil else { return false }
+                named[name] = Named(key: key, user: user)
             }
-            state.byKey[key] = Entry(user: user, credential: credential)
+            entries.withLock { $0[key] = Entry(user: user, credential: credential) }
             return true
         }
         guard added else { throw ControlError("\(scope): User \(user.email) already exists.") }
@@ -43,30 +44,28 @@ package final class UserTable<Key: Hashable & Sendable, Credential: Sendable>: S
 
     package func remove(email: String) throws(ControlError) {
         guard !email.isEmpty else { throw ControlError("\(scope): Email must not be empty.") }
-        let removed = state.withLock { state in
-            let name = email.lowercased()
-            guard let key = state.keysByEmail.removeValue(forKey: name) else { return false }
-            state.usersByEmail[name] = nil
-            state.byKey[key] = nil
+        let removed = named.withLock { named in
+            guard let user = named.removeValue(forKey: email.lowercased()) else { return false }
+            entries.withLock { $0[user.key] = nil }
             return true
         }
         guard removed else { throw ControlError("\(scope): User \(email) not found.") }
     }
 
     package func find(_ key: Key) -> Entry? {
-        state.withLock { $0.byKey[key] }
+        entries.withLock { $0[key] }
     }
 
     package func user(email: String) -> ProxyUser? {
-        state.withLock { $0.usersByEmail[email.lowercased()] }
+        named.withLock { $0[email.lowercased()]?.user }
     }
 
     package func all() -> [ProxyUser] {
-        let users = state.withLock { $0.usersByEmail }
-        return Array(users.values)
+        let users = named.withLock { $0 }
+        return users.values.map(\.user)
     }
 
     package var count: Int {
-        state.withLock { $0.usersByEmail.count }
+        named.withLock { $0.count }
     }
 }
