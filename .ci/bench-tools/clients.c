@@ -7,6 +7,9 @@
 //   clients hold PORT COUNT
 //       Opens COUNT connections, echoes one byte on each, prints "held" and keeps them. Then, for each line "BYTES" of
 //       standard input, echoes that many bytes on every connection and prints "moved". Ends at the end of input.
+//   clients latency PORT CONNECTIONS SECONDS
+//       Sends one byte on one of CONNECTIONS after the other and waits for it to come back. Prints "COUNT P99", the
+//       second in milliseconds.
 #include "sockets.h"
 #include <time.h>
 
@@ -124,6 +127,34 @@ static void hold(int epoll, int port, int total) {
     }
 }
 
+static int by_value(const void *left, const void *right) {
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+static void latency(int port, int connections, double seconds) {
+    enum { most = 4000000 };
+    double *times = malloc(most * sizeof *times);
+    int *sockets = calloc(connections, sizeof *sockets);
+    if (!times || !sockets || connections < 1) fail("malloc");
+    struct sockaddr_in address = loopback(port);
+    for (int i = 0; i < connections; i++) {
+        sockets[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (sockets[i] < 0 || connect(sockets[i], (struct sockaddr *)&address, sizeof address) < 0) fail("connect");
+    }
+    int count = 0;
+    char byte = 'x';
+    for (double start = now(), time = start; time - start < seconds && count < most; count++) {
+        int fd = sockets[count % connections];
+        if (send(fd, &byte, 1, MSG_NOSIGNAL) != 1 || recv(fd, &byte, 1, 0) != 1) fail("an echo");
+        double end = now();
+        times[count] = (end - time) * 1000;
+        time = end;
+    }
+    qsort(times, count, sizeof *times, by_value);
+    printf("%d %.4f\n", count, count ? times[(int)(count * 0.99)] : 0);
+}
+
 int main(int count, char **arguments) {
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     if (epoll < 0) fail("epoll_create1");
@@ -131,8 +162,11 @@ int main(int count, char **arguments) {
         rate(epoll, atoi(arguments[2]), atoi(arguments[3]), atof(arguments[4]));
     } else if (count == 4 && !strcmp(arguments[1], "hold")) {
         hold(epoll, atoi(arguments[2]), atoi(arguments[3]));
+    } else if (count == 5 && !strcmp(arguments[1], "latency")) {
+        latency(atoi(arguments[2]), atoi(arguments[3]), atof(arguments[4]));
     } else {
-        fprintf(stderr, "usage: clients rate PORT CONCURRENT SECONDS | clients hold PORT COUNT\n");
+        fprintf(stderr, "usage: clients rate PORT CONCURRENT SECONDS | clients hold PORT COUNT |"
+                        " clients latency PORT CONNECTIONS SECONDS\n");
         return 2;
     }
 }

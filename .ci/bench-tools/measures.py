@@ -21,6 +21,7 @@ from protocols import measure_handshakes, measure_protocols
 from scripts import measure_scripts
 from servers import COUNTER, Peers, Server, echo_once
 from table import Row, at_least, at_most
+from users import measure_users
 
 NO_PROXY = "no proxy"
 HELD = 3000
@@ -250,4 +251,5 @@ MEASURES: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "protocols": measure_protocols,
     "handshakes": measure_handshakes,
     "scripts": measure_scripts,
+    "users": measure_users,
 }

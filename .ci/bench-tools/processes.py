@@ -48,8 +48,8 @@ def is_listening(port: int) -> bool:
     return False
 
 
-def wait_until_listening(process: subprocess.Popen, port: int, name: str) -> None:
-    deadline = time.monotonic() + 15
+def wait_until_listening(process: subprocess.Popen, port: int, name: str, patience: float = 15) -> None:
+    deadline = time.monotonic() + patience
     while not is_listening(port):
         if process.poll() is not None:
             raise BenchError(f"{name} ended with status {process.returncode}")
