@@ -31,6 +31,9 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
     typealias OutboundOut = ByteBuffer
 
     private static let writeSize = 64 * 1024
+    /// So much is written before the loop's other channels have their turn: an answer of some megabytes would hold them up.
+    private static let passSize = 256 * 1024
+    private static let passPause = TimeAmount.microseconds(100)
     /// Input is fed in pieces, so that what one piece can expand to (header compression) stays small.
     private static let feedSize = 16 * 1024
 
@@ -176,8 +179,9 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
         isPumping = true
         defer { isPumping = false }
         var isDrained = false
+        var written = 0
         do throws(GRPCStatus) {
-            while !isDrained && context.channel.isWritable && !isClosing {
+            while !isDrained && context.channel.isWritable && !isClosing && written < Self.passSize {
                 needsPump = false
                 outputBuffer.clear(minimumCapacity: Self.writeSize)
                 try session.output(into: &outputBuffer, limit: Self.writeSize)
@@ -186,6 +190,7 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
                 if count > 0 {
                     context.writeAndFlush(wrapOutboundOut(outputBuffer), promise: nil)
                     calls.outputAdvanced()
+                    written += count
                 }
                 isDrained = count < Self.writeSize && !needsPump
             }
@@ -193,10 +198,22 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
             closeNow(error)
             return
         }
+        if !isDrained && !isClosing && context.channel.isWritable { pumpLater(context) }
         if !isClosing && (!session.isAlive || wantsClose && isDrained) {
             isClosing = true
             let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
             context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in bound.value.close(promise: nil) }
+        }
+    }
+
+    /// Goes on after other channels of the loop had their turn. (A task without a delay would run in the same turn.)
+    private func pumpLater(_ context: ChannelHandlerContext) {
+        guard !isPumpScheduled else { return }
+        isPumpScheduled = true
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: Self.passPause) {
+            bound.value.isPumpScheduled = false
+            bound.value.pump()
         }
     }
 
