@@ -44,6 +44,7 @@ final class ScriptStage: Sendable {
 
     let clock: StageClock
     let control: StageControl
+    let http = StageHTTP()
     /// For the files and logs of this test.
     private let folder: URL
     private let makeCore: StageCoreFactory
@@ -134,6 +135,8 @@ final class ScriptStage: Sendable {
         }
         var settings = AutomationSettings()
         settings.scripts = [script]
+        settings.http.allow = ["*"]
+        settings.http.client = http
         (settings.zone, settings.session) = state.withLock { ($0.zone, "process \($0.processes)") }
         let automation = try await Automation.start(settings: settings, control: control, host: host) { level, text in
             let prefix = "script/\(script.name): "

@@ -21,6 +21,7 @@ struct TestLibrary: Sendable {
         var host = LuaTable()
         try installScripts(in: state, for: script, to: &host)
         try installTime(in: state, for: script)
+        try installHTTP(in: state)
         try installPeers(in: state, for: script, to: &host)
         _ = try state.evaluate(TestPrelude.source, name: "prelude", arguments: [.table(host)])
     }
@@ -147,6 +148,40 @@ struct TestLibrary: Sendable {
             stage.setCalendar(to: wall, zone: zone)
             // Schedules by the calendar notice now, and not when something else is due.
             return try act(script) { try await stage.advance(by: .zero) }
+        }
+    }
+
+    // MARK: - Requests
+
+    private func installHTTP(in state: LuaState) throws {
+        let http = stage.http
+        try state.register("answer") { call in
+            let url = try call.string(1)
+            let table = try call.options(2, ["status", "headers", "body", "fail", "times"])
+            var response = ScriptHTTPResponse(status: Int(clamping: table["status"].integer ?? 200))
+            response.body = table["body"].bytes ?? []
+            let headers = table["headers"].table ?? LuaTable()
+            response.headers = headers.names.map { (name: $0, value: headers[$0].text) }
+            http.prepare(
+                StageHTTP.Answer(
+                    url: Glob(url), response: response, failure: try table.text("fail"),
+                    times: table["times"].integer.map { Int(clamping: $0) }))
+            return 0
+        }
+        try state.register("requests") { call in
+            let requests = http.requests
+            call.beginTable(array: requests.count)
+            for (index, request) in requests.enumerated() {
+                call.beginTable(fields: 4)
+                call.setField("method", request.method)
+                call.setField("url", request.url)
+                call.setField("body", bytes: request.body)
+                call.beginTable(fields: request.headers.count)
+                for (name, value) in request.headers { call.setField(name, value) }
+                call.endField("headers")
+                call.endElement(index + 1)
+            }
+            return 1
         }
     }
 
