@@ -73,6 +73,10 @@ struct SettingsTests {
             #"plans = { type = "map", of = "size" }"#, #"{"plans":{"a@b":"1 yard"}}"#,
             #"plans["a@b"]: a size such as "50GB" is expected, found "1 yard""#
         ),
+        (
+            #"a = { type = "size", min = math.maxinteger }"#, #"{"a":1}"#,
+            #"a: a size such as "50GB" of at least 8192.00 PB is expected, found 1"#
+        ),
         (#"a = { type = "list", of = "integer" }"#, #"{"a":[1,"2"]}"#, #"a[2]: an integer is expected, found "2""#),
         (#"a = { type = "list", of = "integer" }"#, #"{"a":{"x":1}}"#, "a: a list is expected, found a table"),
         (#"a = { type = "record", fields = { n = "integer" } }"#, #"{"a":{"m":1}}"#, "a.m: there is no such setting"),

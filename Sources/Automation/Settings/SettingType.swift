@@ -82,7 +82,7 @@ struct SettingType: Sendable, Equatable {
 
     private func amount(_ value: Double) -> String {
         switch kind {
-        case .size: ByteSize.text(Int64(value))
+        case .size: ByteSize.text(Int64(exactly: value.rounded()) ?? .max)
         case .duration: Duration.seconds(value).text
         default: Int64(exactly: value).map { "\($0)" } ?? "\(value)"
         }
