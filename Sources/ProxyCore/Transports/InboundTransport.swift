@@ -66,6 +66,7 @@ struct InboundTransport: Sendable {
         try pipeline.addHandler(SocketFloor())
         if acceptsProxyHeader { try pipeline.addHandler(PROXYHeaderHandler(info: info)) }
         if let tls {
+            try channel.syncOptions?.setOption(.recvAllocator, value: StreamReceiveAllocator.underTLS)
             try pipeline.addHandler(TLSServerHandler(plan: tls, info: info))
             try pipeline.addHandler(TLSCeiling(info: info))
         }

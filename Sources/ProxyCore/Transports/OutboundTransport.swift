@@ -81,7 +81,10 @@ struct OutboundTransport: Sendable {
     /// Adds the layers of a connection to `target`, from the socket up.
     func install(on channel: any Channel, target: Destination) throws {
         let pipeline = channel.pipeline.syncOperations
-        try tls?.install(on: pipeline, target: target.address)
+        if let tls {
+            try channel.syncOptions?.setOption(.recvAllocator, value: StreamReceiveAllocator.underTLS)
+            try tls.install(on: pipeline, target: target.address)
+        }
         switch upgrade {
         case .webSocket(let plan): try pipeline.addHandler(WebSocketHandler(client: plan, target: target))
         case .httpUpgrade(let plan): try pipeline.addHandler(HTTPUpgradeClientHandler(plan: plan, target: target))

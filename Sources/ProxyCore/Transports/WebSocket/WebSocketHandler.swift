@@ -178,7 +178,11 @@ final class WebSocketHandler: ChannelDuplexHandler {
         switch phase {
         case .ended, .closed: break
         case .idle, .waiting, .opening, .open:
-            if buffer.readableBytes > 0 { received = buffer }
+            guard buffer.readableBytes > 0 else { return }
+            // A few bytes of a frame's head, which are not worth the whole receive buffer that they stand in.
+            var rest = context.channel.allocator.buffer(capacity: buffer.readableBytes)
+            rest.writeBuffer(&buffer)
+            received = rest
         }
     }
 
