@@ -70,7 +70,7 @@ final class InboundDatagrams: @unchecked Sendable {  // confined to `loop.eventL
     private func open(_ source: Endpoint, from: SocketAddress, target: Destination, user: ProxyUser?) -> Source? {
         guard sources.count < Self.sourceLimit else { return nil }
         let origin = Session(
-            logID: .random(in: .min ... .max), inboundTag: inbound.tag, inboundProtocol: inbound.proto.name,
+            logID: loop.nextLogID(), inboundTag: inbound.tag, inboundProtocol: inbound.proto.name,
             fromRemoteUser: inbound.proto.servesRemoteUsers, source: source, local: local, user: user,
             level: user?.level ?? inbound.proto.userLevel, target: target)
         let session = PacketSession(services: services, loop: loop, origin: origin) { [weak self] packet in

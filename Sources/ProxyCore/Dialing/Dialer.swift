@@ -71,7 +71,6 @@ final class Dialer: Sendable {
     ) -> ClientBootstrap {
         var bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(connectTimeout)
-            .channelOption(.socketOption(.tcp_nodelay), value: 1)
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.recvAllocator, value: StreamReceiveAllocator())
             .channelOption(.maxMessagesPerRead, value: StreamSockets.readsPerEvent)

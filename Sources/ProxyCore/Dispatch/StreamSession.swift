@@ -12,7 +12,7 @@ final class StreamSession: StreamEndOwner, Expiring, @unchecked Sendable {  // c
     let loop: LoopContext
     let end: StreamEnd
     let accepted: AcceptedConnection
-    let logID = UInt32.random(in: .min ... .max)
+    let logID: UInt32
     /// The far side, while it is open.
     var outboundEnd: StreamEnd?
     /// Set once the session is routed.
@@ -28,6 +28,7 @@ final class StreamSession: StreamEndOwner, Expiring, @unchecked Sendable {  // c
         self.loop = loop
         self.end = end
         self.accepted = accepted
+        self.logID = loop.nextLogID()
     }
 
     func start() {

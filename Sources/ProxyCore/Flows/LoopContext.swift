@@ -23,6 +23,7 @@ final class LoopContext: @unchecked Sendable {  // confined to `eventLoop`; ever
     private var expiring: [ObjectIdentifier: any Expiring] = [:]
     private var ticker: RepeatedTask?
     private let madeAt: NIODeadline
+    private var lastLogID = UInt32.random(in: .min ... .max)
     var onFlowLeft: ((Flow) -> Void)?
 
     init(eventLoop: any EventLoop) {
@@ -42,6 +43,13 @@ final class LoopContext: @unchecked Sendable {  // confined to `eventLoop`; ever
         eventLoop.assertInEventLoop()
         ticker?.cancel()
         ticker = nil
+    }
+
+    /// A number that marks the log lines of one session: without repetition on this loop, scattered so that two loops rarely
+    /// agree, and without the system call that a random number costs.
+    func nextLogID() -> UInt32 {
+        lastLogID &+= 0x9E37_79B9
+        return lastLogID
     }
 
     func track(_ item: any Expiring) {

@@ -135,7 +135,6 @@ struct InboundListener: Sendable {
                     if sharesPort { try inbound.transport.socket.apply(to: channel) }
                 }
             }
-            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.recvAllocator, value: StreamReceiveAllocator())
             .childChannelOption(.maxMessagesPerRead, value: StreamSockets.readsPerEvent)
