@@ -68,6 +68,12 @@ enum ProxyHop: CaseIterable {
         }
     }
 
+    static var socksWithUDP: Xray_Proxy_Socks_ServerConfig {
+        var config = Xray_Proxy_Socks_ServerConfig()
+        config.udpEnabled = true
+        return config
+    }
+
     func outbound(port: UInt16) throws -> any SwiftProtobuf.Message {
         switch self {
         case .vless:

@@ -195,15 +195,14 @@ package final class ProxyCore: Sendable {
         guard config.hasProxySettings else { throw ControlError("\(scope): proxy_settings is missing") }
         var transport = OutboundTransport.raw
         var sendThrough: SendThrough?
+        var mux: MuxSettings?
         if config.hasSenderSettings {
             do {
                 _ = try TypedMessages.unpack(config.senderSettings)
                 guard let sender = try config.senderSettings.typed(as: Xray_App_Proxyman_SenderConfig.self) else {
                     throw ControlError("\(scope): settings is not SenderConfig")
                 }
-                guard !sender.multiplexSettings.enabled else {
-                    throw ControlError("\(scope): mux is not available; leave it out or set enabled to false")
-                }
+                mux = try MuxSettings(sender.multiplexSettings)
                 transport = try OutboundTransport(sender, tag: config.tag, log: services.log)
                 sendThrough = try SendThrough(sender)
                 guard sender.targetStrategy == .asIs else {
@@ -223,7 +222,7 @@ package final class ProxyCore: Sendable {
         }
         let counts = !config.tag.isEmpty
         return Outbound(
-            tag: config.tag, proto: proto, transport: transport, config: config,
+            tag: config.tag, proto: proto, transport: transport, config: config, mux: mux,
             uplink: counts && services.policy.countsOutboundUplink
                 ? services.stats.counter("outbound>>>\(config.tag)>>>traffic>>>uplink") : nil,
             downlink: counts && services.policy.countsOutboundDownlink

@@ -28,6 +28,13 @@ final class PacketSession {
     private var routes: [Destination: PacketFlow] = [:]
     private var flows: [FlowKey: PacketFlow] = [:]
     private var isClosed = false
+    /// What servers know the source by that it reaches by XUDP: the same as long as this process runs, and told apart by nothing
+    /// but the source's address.
+    private lazy var globalID: UInt64 = {
+        var hasher = Hasher()
+        hasher.combine(origin.source)
+        return max(1, UInt64(bitPattern: Int64(hasher.finalize())))
+    }()
     /// Called when the last flow has ended by itself.
     var onIdle: (() -> Void)?
 
@@ -46,6 +53,8 @@ final class PacketSession {
         }
         route(origin.to(packet.peer), packet)
     }
+
+    var hasFlows: Bool { !flows.isEmpty }
 
     func close() {
         guard !isClosed else { return }
@@ -78,6 +87,14 @@ final class PacketSession {
         guard flows.count < Self.flowLimit else { return nil }
         let link: (any PacketLink)?
         var key = FlowKey(outbound: ObjectIdentifier(outbound))
+        if outbound.mux?.packets != nil, session.target.port == 443, outbound.mux?.udp443 == .reject {
+            services.log.write(.info, session: session.logID, "app/proxyman/outbound", "XUDP rejected UDP/443 traffic")
+            return nil
+        }
+        if let carrier = loop.muxCarrier(for: session, by: outbound, services) {
+            // The connection that carries them is counted.
+            return start(MuxPacketLink(carrier, globalID: globalID), session, outbound, key, isCounted: false)
+        }
         switch outbound.packets(for: session) {
         case .socket(let plan):
             link = UDPSocketLink(plan: plan, services: services, loop: loop)
@@ -100,9 +117,16 @@ final class PacketSession {
             services.log.write(.warning, session: session.logID, "proxy/\(outbound.proto.name)", why)
             return nil
         }
+        return start(link, session, outbound, key)
+    }
+
+    private func start(
+        _ link: (any PacketLink)?, _ session: Session, _ outbound: Outbound, _ key: FlowKey, isCounted: Bool = true
+    ) -> PacketFlow {
         let flow = services.openFlow(session, outboundTag: outbound.tag, on: loop, idleLimit: Self.idleLimit)
         let packets = PacketFlow(
-            flow: flow, loop: loop, link: link, uplink: outbound.uplink, downlink: outbound.downlink, deliver: deliver)
+            flow: flow, loop: loop, link: link, uplink: isCounted ? outbound.uplink : nil,
+            downlink: isCounted ? outbound.downlink : nil, deliver: deliver)
         packets.onClose = { [weak self] in self?.left(key) }
         packets.onFailure = { [services] error in
             services.log.write(

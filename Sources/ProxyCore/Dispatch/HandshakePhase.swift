@@ -52,6 +52,7 @@ final class HandshakePhase: StreamPhase {
     }
 
     private func nextPhase(for request: StreamRequest) -> any StreamPhase {
+        guard !request.target.isMuxRequest else { return MuxServerPhase(session, request) }
         var routed = session.routed(target: request.target, user: request.user)
         routed.vlessRoute = request.vlessRoute
         guard let sniffing = session.inbound.sniffing else { return RoutePhase(session, routed, request) }
@@ -85,9 +86,11 @@ final class HandshakePhase: StreamPhase {
 extension StreamSession {
     /// What the router is asked about a target of this connection.
     func routed(target: Destination, user: ProxyUser?) -> Session {
-        Session(
+        var routed = Session(
             logID: logID, inboundTag: inbound.tag, inboundProtocol: inbound.proto.name,
             fromRemoteUser: inbound.proto.servesRemoteUsers, source: accepted.source, local: accepted.local, user: user,
             level: user?.level ?? inbound.proto.userLevel, target: target)
+        routed.isSubstream = isSubstream
+        return routed
     }
 }

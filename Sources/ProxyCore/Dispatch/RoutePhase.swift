@@ -38,6 +38,10 @@ final class RoutePhase: StreamPhase, @unchecked Sendable {  // confined to the s
         session.adopt(flow)
         switch plan {
         case .dial(let dial):
+            if let carrier = session.loop.muxCarrier(for: routed, by: outbound, session.services) {
+                session.enter(MuxedPhase(session, routed, by: outbound, carrier, flow: flow, request: request))
+                return
+            }
             session.enter(OutboundPhase(session, dial, by: outbound, flow: flow, request: request))
         case .discard(let response, let hold):
             session.enter(SwallowPhase(session, flow: flow, request: request, response: response, hold: hold))

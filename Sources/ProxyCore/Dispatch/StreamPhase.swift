@@ -11,6 +11,8 @@ protocol StreamPhase: AnyObject {
     func received(_ buffer: inout ByteBuffer)
     /// The client sends no more.
     func inputEnded()
+    /// The client takes bytes again.
+    func writabilityChanged()
     /// The session's deadline has passed; the connection is cut afterwards.
     func expired()
     /// The client's connection is gone: everything that the phase holds has to go as well.
@@ -21,6 +23,7 @@ extension StreamPhase {
     func begin() {}
     func received(_ buffer: inout ByteBuffer) {}
     func inputEnded() {}
+    func writabilityChanged() {}
     func expired() {}
     func left() {}
 }

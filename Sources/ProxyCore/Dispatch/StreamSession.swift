@@ -13,6 +13,8 @@ final class StreamSession: StreamEndOwner, Expiring, @unchecked Sendable {  // c
     let end: StreamEnd
     let accepted: AcceptedConnection
     let logID: UInt32
+    /// The connection is a stream inside of another one.
+    let isSubstream: Bool
     /// The far side, while it is open.
     var outboundEnd: StreamEnd?
     /// Set once the session is routed.
@@ -22,20 +24,25 @@ final class StreamSession: StreamEndOwner, Expiring, @unchecked Sendable {  // c
     private var phase: (any StreamPhase)?
     private var isFeeding = false
 
-    init(services: CoreServices, inbound: Inbound, loop: LoopContext, end: StreamEnd, accepted: AcceptedConnection) {
+    init(
+        services: CoreServices, inbound: Inbound, loop: LoopContext, end: StreamEnd, accepted: AcceptedConnection,
+        isSubstream: Bool = false
+    ) {
         self.services = services
         self.inbound = inbound
         self.loop = loop
         self.end = end
         self.accepted = accepted
         self.logID = loop.nextLogID()
+        self.isSubstream = isSubstream
     }
 
-    func start() {
+    /// - Parameter handshake: Reads the request; nil = as the inbound's protocol does.
+    func start(_ handshake: (any StreamHandshake)? = nil) {
         loop.track(self)
         let limit = services.policy.level(inbound.proto.userLevel).handshake
         deadline = loop.now + .seconds(Int64(limit))
-        phase = HandshakePhase(self, inbound.proto.accept(accepted))
+        phase = HandshakePhase(self, handshake ?? inbound.proto.accept(accepted))
         // Some protocols know their target without a byte from the client (dokodemo-door).
         var nothing = ByteBuffer()
         received(&nothing, on: end)
@@ -103,6 +110,10 @@ final class StreamSession: StreamEndOwner, Expiring, @unchecked Sendable {  // c
 
     func inputEnded(on end: StreamEnd) {
         phase?.inputEnded()
+    }
+
+    func writabilityChanged(on end: StreamEnd) {
+        phase?.writabilityChanged()
     }
 
     func closed(_ end: StreamEnd) {

@@ -22,6 +22,10 @@ final class LoopContext: @unchecked Sendable {  // confined to `eventLoop`; ever
     private var flows: [UInt64: Flow] = [:]
     private var expiring: [ObjectIdentifier: any Expiring] = [:]
     private var ticker: RepeatedTask?
+    /// Clients' mux connections.
+    var muxPools: [MuxPoolKey: MuxPool] = [:]
+    /// Sources of datagrams that came in by mux.
+    let xudp = XUDPTable()
     private let madeAt: NIODeadline
     private var lastLogID = UInt32.random(in: .min ... .max)
     var onFlowLeft: ((Flow) -> Void)?

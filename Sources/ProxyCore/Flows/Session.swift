@@ -26,6 +26,8 @@ package struct Session: Sendable {
     /// Headers of a sniffed HTTP request, for rules.
     package var attributes: [String: String] = [:]
     package var vlessRoute: UInt16 = 0
+    /// It came in as a stream inside of another connection.
+    var isSubstream = false
     /// How often the session was sent back to the router.
     private(set) var reentries = 0
 
@@ -74,7 +76,7 @@ package struct Session: Sendable {
     /// The source as the access log writes it: with its network in front where it came by SOCKS or as a datagram.
     var accessLogSource: String {
         if target.network == .udp { return "udp:\(source)" }
-        return inboundProtocol == "socks" ? "tcp:\(source)" : source.description
+        return inboundProtocol == "socks" || isSubstream ? "tcp:\(source)" : source.description
     }
 
     package var routingContext: RoutingContext {

@@ -9,6 +9,12 @@ protocol StreamEndOwner: AnyObject {
     func inputEnded(on end: StreamEnd)
     /// The socket is gone, in whatever phase.
     func closed(_ end: StreamEnd)
+    /// The socket takes bytes again.
+    func writabilityChanged(on end: StreamEnd)
+}
+
+extension StreamEndOwner {
+    func writabilityChanged(on end: StreamEnd) {}
 }
 
 /// One end of a relayed stream: the channel handler on the inbound's or the outbound's socket.
@@ -88,10 +94,23 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
 
     /// Sends bytes outside the relay (a handshake's reply).
     func send(_ buffer: ByteBuffer) {
-        guard let context, phase != .closed else { return }
-        writeCounter?.add(buffer.readableBytes)
-        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+        queue(buffer)
+        flush()
     }
+
+    /// Writes bytes outside the relay, to leave with the next flush.
+    func queue(_ buffer: ByteBuffer) {
+        guard let context, phase != .closed, !outputEnded else { return }
+        writeCounter?.add(buffer.readableBytes)
+        context.write(wrapOutboundOut(buffer), promise: nil)
+    }
+
+    func flush() {
+        context?.flush()
+    }
+
+    /// False while what was written waits for the peer of the socket.
+    var isWritable: Bool { !isBlocked && context?.channel.isWritable ?? false }
 
     /// Starts relaying between two ends of the same event loop; what either side already has is moved first, `early` (payload
     /// that was decoded already) before everything else.
@@ -104,7 +123,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
         if let early, early.readableBytes > 0 {
             inbound.count(early.readableBytes)
             outbound.write(early)
-            outbound.flushNow()
+            outbound.flush()
         }
         inbound.movePending()
         outbound.movePending()
@@ -184,7 +203,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
         guard var buffer = pending, buffer.readableBytes > 0 else { return }
         pending = nil
         relay(&buffer)
-        peer?.flushNow()
+        peer?.flush()
     }
 
     private func relay(_ buffer: inout ByteBuffer) {
@@ -240,10 +259,6 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
         let out = codec.map { $0.encode(payload, allocator: context.channel.allocator) } ?? payload
         writeCounter?.add(out.readableBytes)
         context.write(wrapOutboundOut(out), promise: nil)
-    }
-
-    private func flushNow() {
-        context?.flush()
     }
 
     /// The other end's input is over: no more will be written here.
@@ -347,7 +362,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
 
     func channelReadComplete(context: ChannelHandlerContext) {
         switch phase {
-        case .relaying: peer?.flushNow()
+        case .relaying: peer?.flush()
         case .serving: context.fireChannelReadComplete()
         case .owned, .closed: break
         }
@@ -373,6 +388,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
             context.fireChannelWritabilityChanged()
         } else if context.channel.isWritable {
             peer?.releaseRead()
+            if phase == .owned { owner?.writabilityChanged(on: self) }
         }
     }
 
@@ -380,6 +396,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
         if let writability = event as? TransportWritability {
             isBlocked = writability == .blocked
             peer?.releaseRead()
+            if phase == .owned, isWritable { owner?.writabilityChanged(on: self) }
             return
         }
         guard case .inputClosed? = event as? ChannelEvent, phase != .serving else {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CCryptoBoringSSL
 package import NIOCore
+package import ProxyCore
 
 /// AES-GCM, ChaCha20-Poly1305 or XChaCha20-Poly1305 under one key, with 16-byte tags behind the ciphertext.
 ///

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import NIOCore
+package import ProxyCore
 
 /// The reading side of a stream that is cut into sealed chunks: pieces of a known length in turn, sizes and payloads.
 package protocol ChunkFormat {

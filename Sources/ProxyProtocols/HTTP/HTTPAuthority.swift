@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import ProxyCore
 package import ProxyModel
 
 /// A host and port as a request target or Host field names them.

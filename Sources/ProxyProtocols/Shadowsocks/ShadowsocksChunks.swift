@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import NIOCore
+package import ProxyCore
 
 /// One direction of a Shadowsocks stream behind its salt: sealed lengths and sealed payloads in turn.
 package struct ShadowsocksChunks: ChunkFormat {

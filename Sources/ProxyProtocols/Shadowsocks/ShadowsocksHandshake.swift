@@ -64,7 +64,6 @@ package struct ShadowsocksHandshake: StreamHandshake {
     }
 
     private func serve(_ target: Destination, _ user: ShadowsocksUser, _ codec: ShadowsocksCodec) -> HandshakeStep {
-        guard !target.isMuxRequest else { return .reject(HandshakeRejection("mux not available")) }
         return .stream(StreamRequest(target: target, user: user.user, codec: codec))
     }
 

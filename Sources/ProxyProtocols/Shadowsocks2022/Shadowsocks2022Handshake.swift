@@ -48,7 +48,6 @@ package struct Shadowsocks2022Handshake: StreamHandshake {
                 padding > 0 || plain.readableBytes > 0
             else { return Self.refuse("bad header") }
             let target = Destination(network: .tcp, address: address, port: port)
-            guard !target.isMuxRequest else { return .reject(HandshakeRejection("mux not available")) }
             let hasPayload = plain.readableBytes > 0
             buffer.moveReaderIndex(
                 forwardBy: header.offset + (hasPayload ? 0 : header.length + AEADCipher.tagLength))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import NIOCore
+import ProxyCore
 package import ProxyModel
 
 /// The keys of a client: those of the servers on the way, which only name the next one, and the user's own.

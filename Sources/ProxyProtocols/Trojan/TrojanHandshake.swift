@@ -33,7 +33,6 @@ package struct TrojanHandshake: StreamHandshake {
             else { return .needMore }
             let network: Network = command == Trojan.udpAssociate ? .udp : .tcp
             let target = Destination(network: network, address: address, port: port)
-            guard !target.isMuxRequest else { return .reject(HandshakeRejection("mux not available")) }
             buffer = rest
             if network == .udp {
                 return .packets(PacketRequest(target: target, user: entry.user, codec: TrojanPacketCodec()))

@@ -31,11 +31,15 @@ package enum VLESS {
         return true
     }
 
-    /// A request without addons; the payload follows. Nil when the domain is too long.
+    /// A request without addons; the payload follows. Nil when the domain is too long. A request for mux names no target.
     package static func request(id: UserID, target: Destination) -> ByteBuffer? {
         var buffer = ByteBuffer(bytes: [0])
         buffer.writeBytes(id.bytes)
         buffer.writeInteger(UInt8(0))
+        guard !target.isMuxRequest else {
+            buffer.writeInteger(Command.mux.rawValue)
+            return buffer
+        }
         buffer.writeInteger((target.network == .udp ? Command.udp : Command.tcp).rawValue)
         guard AddressForm.portFirst.write(target.address, port: target.port, to: &buffer) else { return nil }
         return buffer

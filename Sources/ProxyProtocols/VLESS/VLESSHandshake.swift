@@ -37,10 +37,13 @@ package struct VLESSHandshake: StreamHandshake {
         if let reason = Self.objection(to: flow, command: command, of: entry.credential) {
             return .reject(HandshakeRejection(reason))
         }
+        guard command != .mux else {
+            buffer = rest
+            return Self.request(target: .mux, user: entry.user, route: id.route)
+        }
         do {
             guard let (address, port) = try AddressForm.portFirst.read(&rest) else { return .needMore }
             let target = Destination(network: command == .udp ? .udp : .tcp, address: address, port: port)
-            guard !target.isMuxRequest else { return .reject(HandshakeRejection("mux not available")) }
             buffer = rest
             return Self.request(target: target, user: entry.user, route: id.route)
         } catch {
@@ -60,12 +63,11 @@ package struct VLESSHandshake: StreamHandshake {
         to flow: String, command: VLESS.Command, of credential: VLESSCredential
     ) -> String? {
         switch command {
-        case .mux: return "mux not available"
         case .reverse: return "reverse not available"
-        case .tcp, .udp: break
+        case .tcp, .udp, .mux: break
         }
         switch flow {
-        case "": return credential.wantsVision && command == .tcp ? "flow required" : nil
+        case "": return credential.wantsVision && command != .udp ? "flow required" : nil
         case VLESS.visionFlow: return "flow not available"
         default: return "unknown flow"
         }

@@ -6,7 +6,7 @@ package import XrayProtos
 
 /// VLESS without encryption of its own: it relies on the transport's.
 ///
-/// Vision, mux and reverse are not there: requests for them are refused. Users whose flow is Vision are kept and reported
+/// Vision and reverse are not there: requests for them are refused. Users whose flow is Vision are kept and reported
 /// as given.
 package final class VLESSInbound: InboundProtocol {
     package let name = "vless"

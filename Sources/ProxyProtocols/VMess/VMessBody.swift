@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import NIOCore
+package import ProxyCore
 
 /// The keys of a VMess connection's two directions, as its request gives them.
 package struct VMessBody: Sendable {

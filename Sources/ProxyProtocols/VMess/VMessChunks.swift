@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import NIOCore
+package import ProxyCore
 
 /// One direction of a VMess body, read or written chunk by chunk: a size, the sealed payload, and padding.
 ///

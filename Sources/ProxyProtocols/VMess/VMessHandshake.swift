@@ -68,8 +68,8 @@ package struct VMessHandshake: StreamHandshake {
             return .reject(HandshakeRejection("replayed request"))
         }
         guard let command = request.command else { return .reject(HandshakeRejection("unknown command")) }
-        guard command != .mux, let target = request.target, !target.isMuxRequest else {
-            return .reject(HandshakeRejection("mux not available"))
+        guard let target = command == .mux ? .mux : request.target else {
+            return .reject(HandshakeRejection("bad address"))
         }
         guard let body = VMessBody(request) else { return .reject(HandshakeRejection("unknown security")) }
         guard let response = try? body.responseHeader() else { return .reject(HandshakeRejection("bad header")) }

@@ -4,7 +4,7 @@ package import ProxyCore
 package import ProxyModel
 package import XrayProtos
 
-/// VMess with AEAD headers and the ciphers AES-128-GCM and ChaCha20-Poly1305. Mux is refused.
+/// VMess with AEAD headers and the ciphers AES-128-GCM and ChaCha20-Poly1305.
 package final class VMessInbound: InboundProtocol {
     package let name = "vmess"
     package let networks: Set<Network> = [.tcp]

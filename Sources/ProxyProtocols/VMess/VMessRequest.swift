@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import NIOCore
+package import ProxyCore
 package import ProxyModel
 
 /// The decrypted header of a VMess request.

@@ -52,10 +52,17 @@ struct TrojanHandshakeTests {
         (key + "0102", "bad address"),
         (key + "010300", "bad address"),
         (key + "010302ff41", "bad address"),
-        (key + "01030b76312e6d75782e636f6f6c25370d0a", "mux not available"),
     ])
     func refusesWithoutAnAnswer(request: String, reason: String) {
         #expect(runInPieces(make, bytes(request)).result == .reject(reason: reason, reply: ""))
+    }
+
+    @Test func muxIsAskedForByItsName() {
+        let outcome = runInPieces(make, bytes(Self.key + "01030b76312e6d75782e636f6f6c25370d0a"))
+        guard case .stream("tcp:v1.mux.cool:9527", _, "", 0) = outcome.result else {
+            Issue.record("\(outcome.result)")
+            return
+        }
     }
 
     @Test func randomBytesNeverTrap() {

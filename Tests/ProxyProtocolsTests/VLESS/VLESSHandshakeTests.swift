@@ -53,7 +53,6 @@ struct VLESSHandshakeTests {
     @Test(arguments: [
         ("01", "unknown version"),
         ("00b831381d63244d53ad4f8cda48b30812", "unknown user"),
-        ("00\(id) 0003", "mux not available"),
         ("00\(id) 0004", "reverse not available"),
         ("00\(id) 0000", "unknown command"),
         ("00\(id) 00ff", "unknown command"),
@@ -62,17 +61,24 @@ struct VLESSHandshakeTests {
         ("00\(id) 00010050 0200", "bad address"),
         ("00\(id) 00010050 0202ff41", "bad address"),
         ("00\(id) 00010050 0203610062", "bad address"),
-        ("00\(id) 00012537 020b 76312e6d75782e636f6f6c", "mux not available"),
         ("00\(id) 01ff 01", "bad addons"),
         ("00\(id) 02 0a05 01", "bad addons"),
         ("00\(id) 12 0a1078746c732d727072782d766973696f6e 01", "flow not available"),
         ("00\(id) 03 0a0178 01", "unknown flow"),
         ("0000000000000000000000000000000001 0001", "flow required"),
+        ("0000000000000000000000000000000001 0003", "flow required"),
     ])
     func refusesWithoutAnAnswer(request: String, reason: String) {
         let outcome = runInPieces(make, bytes(request))
         #expect(outcome.result == .reject(reason: reason, reply: ""))
         #expect(outcome.replies.isEmpty)
+    }
+
+    @Test(arguments: ["03", "01 2537 020b 76312e6d75782e636f6f6c"])
+    func muxIsAskedForByItsCommandOrItsName(request: String) {
+        let outcome = runInPieces(make, bytes("00\(Self.id) 00\(request) 00040001"))
+        #expect(outcome.result == .stream(target: "tcp:v1.mux.cool:9527", user: "a@b", header: "0000", route: 0x4d53))
+        #expect(outcome.payload == "00040001")
     }
 
     @Test func aVisionUserMaySendPlainDatagrams() {

@@ -86,8 +86,3 @@ package enum AddressForm: Sendable {
         }
     }
 }
-
-extension Destination {
-    /// The name that asks a server to read mux frames from the stream, in place of connecting.
-    package var isMuxRequest: Bool { address.domain == "v1.mux.cool" }
-}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import NIOCore
+import ProxyCore
+import ProxyModel
+import TestSupport
+import Testing
+
+/// A client that writes mux frames by hand, in a VLESS connection.
+private final class MuxClient {
+    private let socket: TCPClient
+    private var received = ByteBuffer()
+    private var sawHeader = false
+
+    init(_ port: UInt16, timeout: Int = 10) throws {
+        socket = try TCPClient(port: port, timeout: timeout)
+        let id = withUnsafeBytes(of: CoreStage.alice.uuid) { Array($0) }
+        try socket.send([0] + id + [0, 3])
+    }
+
+    func send(_ frame: MuxFrame) throws {
+        var bytes = ByteBuffer()
+        frame.writeHead(to: &bytes)
+        if let data = frame.data { bytes.writeImmutableBuffer(data) }
+        try socket.send(Array(bytes.readableBytesView))
+    }
+
+    func send(raw bytes: [UInt8]) throws { try socket.send(bytes) }
+
+    /// The next frame; nil at the end of the connection.
+    func next() throws -> MuxFrame? {
+        while true {
+            if sawHeader || received.readSlice(length: 2) != nil {
+                sawHeader = true
+                if let frame = try MuxFrame.read(&received) { return frame }
+            }
+            let more = try socket.receive()
+            guard !more.isEmpty else { return nil }
+            received.writeBytes(more)
+        }
+    }
+
+    static func target(_ network: Network, _ port: UInt16) -> Destination {
+        Destination(network: network, address: .ip(.loopbackV4), port: port)
+    }
+}
+
+@Suite(.serialized) struct MuxServerTests {
+    private func stage(_ log: LogLines? = nil) async throws -> CoreStage {
+        try await CoreStage(log: log?.log) { _ in try CoreStage.vless([(CoreStage.alice, "alice@example.com")]) }
+    }
+
+    private func text(_ frame: MuxFrame?) -> String? { frame?.data.map { String(buffer: $0) } }
+
+    @Test func streamsAndDatagramsShareAConnection() async throws {
+        let log = try LogLines()
+        let stage = try await stage(log)
+        let (first, second) = (try UDPSocket(), try UDPSocket())
+        first.echoInBackground()
+        second.echoInBackground()
+        let target = stage.server.port
+        let client = try MuxClient(stage.port)
+        try await offPool {
+            let request = ByteBuffer(bytes: CoreStage.request(up: 8, down: 5))
+            try client.send(MuxFrame(id: 1, status: .new, peer: MuxClient.target(.tcp, target), data: request))
+            #expect(text(try client.next()) == "ddddd")
+            try client.send(MuxFrame(id: 1, status: .keepAlive))
+            try client.send(MuxFrame(id: 1, status: .keep, data: request))
+            let again = try client.next()
+            #expect(again?.id == 1 && text(again) == "ddddd")
+            let udp = MuxClient.target(.udp, first.port)
+            try client.send(MuxFrame(id: 2, status: .new, peer: udp, data: ByteBuffer(string: "one")))
+            let answer = try client.next()
+            #expect(answer?.id == 2 && answer?.status == .keep && answer?.peer == udp && text(answer) == "one")
+            let other = MuxClient.target(.udp, second.port)
+            try client.send(MuxFrame(id: 2, status: .keep, peer: other, data: ByteBuffer(string: "two")))
+            let far = try client.next()
+            #expect(far?.peer == other && text(far) == "two", "the datagram went where it was addressed to")
+            try client.send(MuxFrame(id: 2, status: .end))
+            try client.send(MuxFrame(id: 1, status: .end))
+        }
+        #expect(log.text.contains("from tcp:127.0.0.1:"), "sub-streams name their network in the access log")
+        #expect(log.text.contains("email: alice@example.com"))
+        #expect(stage.core.counterValue(named: "user>>>alice@example.com>>>traffic>>>downlink") == 16)
+        await stage.stop()
+    }
+
+    @Test func targetThatCannotBeReachedEndsItsSessionOnly() async throws {
+        let stage = try await stage()
+        let dead = try TCPClient.freePort()
+        let target = stage.server.port
+        let client = try MuxClient(stage.port)
+        try await offPool {
+            try client.send(MuxFrame(id: 1, status: .new, peer: MuxClient.target(.tcp, dead)))
+            let end = try client.next()
+            #expect(end?.id == 1 && end?.status == .end)
+            let request = ByteBuffer(bytes: CoreStage.request(up: 8, down: 1))
+            try client.send(MuxFrame(id: 2, status: .new, peer: MuxClient.target(.tcp, target), data: request))
+            #expect(text(try client.next()) == "d")
+        }
+        await stage.stop()
+    }
+
+    @Test func endOfTheTargetsStreamEndsTheSession() async throws {
+        let stage = try await stage()
+        let target = stage.server.port
+        let client = try MuxClient(stage.port)
+        try await offPool {
+            // The server closes at a request that is too short.
+            let request = ByteBuffer(bytes: CoreStage.request(up: 0, down: 0))
+            try client.send(MuxFrame(id: 9, status: .new, peer: MuxClient.target(.tcp, target), data: request))
+            let end = try client.next()
+            #expect(end?.id == 9 && end?.status == .end)
+        }
+        await stage.stop()
+    }
+
+    @Test func dataForAnUnknownSessionAreAnsweredWithItsEnd() async throws {
+        let stage = try await stage()
+        let client = try MuxClient(stage.port)
+        try await offPool {
+            try client.send(MuxFrame(id: 3, status: .end))
+            try client.send(MuxFrame(id: 5, status: .keep, data: ByteBuffer(string: "lost")))
+            let end = try client.next()
+            #expect(end == MuxFrame(id: 5, status: .end))
+        }
+        await stage.stop()
+    }
+
+    @Test(
+        arguments: [[0x02, 0x01, 0, 1, 2, 0], [0, 3, 0, 1, 2], [0, 4, 0, 1, 9, 0], [0, 4, 0, 1, 1, 0]] as [[UInt8]])
+    func bytesThatAreNoFrameEndTheConnection(bytes: [UInt8]) async throws {
+        let log = try LogLines()
+        let stage = try await stage(log)
+        let client = try MuxClient(stage.port)
+        #expect(
+            try await offPool {
+                try client.send(raw: bytes); return try client.next()
+            } == nil)
+        #expect(log.text.contains("proxy/vless: mux connection from 127.0.0.1:"))
+        #expect(await stage.core.flowCount() == 0)
+        await stage.stop()
+    }
+
+    @Test func muxInsideOfMuxIsRefused() async throws {
+        let stage = try await stage()
+        let client = try MuxClient(stage.port)
+        let end = try await offPool {
+            try client.send(MuxFrame(id: 1, status: .new, peer: .mux))
+            return try client.next()
+        }
+        #expect(end?.status == .end && end?.isError == true)
+        await stage.stop()
+    }
+
+    @Test func sessionWhoseReaderIsSlowHoldsTheConnectionBackAndIsNotBuffered() async throws {
+        let stage = try await stage()
+        // Accepts, and reads nothing.
+        let sink = try SilentServer()
+        let client = try MuxClient(stage.port, timeout: 1)
+        let sent = try await offPool {
+            try client.send(MuxFrame(id: 1, status: .new, peer: MuxClient.target(.tcp, sink.port)))
+            let data = ByteBuffer(repeating: 1, count: 8_000)
+            var sent = 0
+            do {
+                while sent < 64 << 20 {
+                    try client.send(MuxFrame(id: 1, status: .keep, data: data))
+                    sent += 8_000
+                }
+            } catch {}
+            return sent
+        }
+        #expect(sent < 64 << 20, "the client was held back")
+        sink.stop()
+        await stage.stop()
+    }
+
+    @Test func sourceThatComesBackFindsItsSocket() async throws {
+        let stage = try await stage()
+        let far = try UDPSocket()
+        let target = MuxClient.target(.udp, far.port)
+        var opened = MuxFrame(id: 1, status: .new, peer: target, data: ByteBuffer(string: "q"))
+        opened.globalID = 42
+        // On one connection, so that both sessions are on one event loop.
+        let client = try MuxClient(stage.port)
+        let ports = try await offPool { [opened] in
+            try client.send(opened)
+            let first = try far.receive().port
+            try client.send(MuxFrame(id: 1, status: .end))
+            var again = opened
+            again.id = 2
+            try client.send(again)
+            let second = try far.receive().port
+            try far.send([1], to: second)
+            var answer = try client.next()
+            if answer?.status == .end { answer = try client.next() }
+            #expect(answer?.id == 2, "answers go to the session that has the source now")
+            return (first, second)
+        }
+        #expect(ports.0 == ports.1)
+        await stage.stop()
+    }
+}
