@@ -74,8 +74,8 @@ struct OutboundSettingsTests {
         #expect(throws: ControlError("proxy/vless/outbound: invalid port: 0")) {
             try vless(server(port: 0, vlessAccount(id)))
         }
-        let vision = ControlError("proxy/vless/outbound: not available in this build: flow \"xtls-rprx-vision\"")
-        #expect(throws: vision) { try vless(server(vlessAccount(id, flow: "xtls-rprx-vision"))) }
+        let flow = ControlError("proxy/vless/outbound: not available in this build: flow \"xtls-rprx-direct\"")
+        #expect(throws: flow) { try vless(server(vlessAccount(id, flow: "xtls-rprx-direct"))) }
         let badID = ControlError(
             "proxy/vless/outbound: failed to get server spec > proxy/vless: failed to parse ID > "
                 + "common/uuid: invalid UUID: ")

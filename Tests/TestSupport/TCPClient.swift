@@ -55,6 +55,13 @@ package final class TCPClient {
         }
     }
 
+    /// A connection that was accepted.
+    package init(accepted descriptor: Int32, timeout: Int = 30) {
+        self.descriptor = descriptor
+        var limit = timeval(tv_sec: timeout, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    }
+
     deinit { close(descriptor) }
 
     package func send(_ bytes: [UInt8]) throws {
@@ -88,6 +95,36 @@ package final class TCPClient {
             bytes += part
         }
         return bytes
+    }
+
+    /// A listening socket on a free port of 127.0.0.1.
+    static func listener() throws -> (descriptor: Int32, port: UInt16) {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = loopback(0)
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let status = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                bind(descriptor, pointer, size) == 0 ? getsockname(descriptor, pointer, &size) : -1
+            }
+        }
+        guard status == 0, listen(descriptor, 16) == 0 else { throw Failure("the server cannot listen") }
+        return (descriptor, UInt16(bigEndian: address.sin_port))
+    }
+
+    /// A connected socket, without an owner.
+    static func connected(to port: UInt16) throws -> Int32 {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = loopback(port)
+        let status = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard status == 0 else {
+            close(descriptor)
+            throw Failure("connect to \(port): \(String(cString: strerror(errno)))")
+        }
+        return descriptor
     }
 
     package static func answers(_ port: UInt16) -> Bool {

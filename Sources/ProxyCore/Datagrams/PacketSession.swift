@@ -28,13 +28,7 @@ final class PacketSession {
     private var routes: [Destination: PacketFlow] = [:]
     private var flows: [FlowKey: PacketFlow] = [:]
     private var isClosed = false
-    /// What servers know the source by that it reaches by XUDP: the same as long as this process runs, and told apart by nothing
-    /// but the source's address.
-    private lazy var globalID: UInt64 = {
-        var hasher = Hasher()
-        hasher.combine(origin.source)
-        return max(1, UInt64(bitPattern: Int64(hasher.finalize())))
-    }()
+    private var globalID: UInt64 { XUDPCodec.globalID(of: origin.source) }
     /// Called when the last flow has ended by itself.
     var onIdle: (() -> Void)?
 

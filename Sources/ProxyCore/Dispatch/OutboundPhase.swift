@@ -56,6 +56,11 @@ final class OutboundPhase: StreamPhase, StreamEndOwner, @unchecked Sendable {  /
     }
 
     private func connected() {
+        guard !plan.copiesDirectly || far.allowsDirectCopy else {
+            unreachable("the flow needs TLS 1.3, directly on TCP")
+            far.abort()
+            return
+        }
         guard let handshake = plan.handshake else {
             join()
             return

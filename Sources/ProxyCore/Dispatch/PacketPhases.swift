@@ -16,6 +16,10 @@ final class PacketPhase: StreamPhase {
             services: session.services, loop: session.loop, end: session.end, session: routed, request: request)
     }
 
+    func begin() {
+        session.end.staysInTLS()
+    }
+
     func received(_ buffer: inout ByteBuffer) {
         relay.received(&buffer)
     }

@@ -49,6 +49,10 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
     private unowned(unsafe) var peer: StreamEnd?
     private var flow: Flow?
     private var codec: (any StreamCodec)?
+    /// The codec, and the gate below TLS, of a stream that may pass TLS by.
+    private var direct: (codec: any DirectCopyCodec, gate: RecordGate)?
+    private var readsPastTLS = false
+    private var writesPastTLS = false
     private var responseHeader: ByteBuffer?
     /// Bytes that arrived and were not consumed: a partial header, early payload, or a partial chunk of the codec.
     private var pending: ByteBuffer?
@@ -106,7 +110,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
     }
 
     func flush() {
-        context?.flush()
+        outlet?.flush()
     }
 
     /// False while what was written waits for the peer of the socket.
@@ -157,13 +161,13 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
 
     /// Closes the socket once everything written so far is out, or when the peer of the socket stops taking it.
     func finish() {
-        guard let context, phase != .closed else { return }
+        guard let outlet, phase != .closed else { return }
         closesWhenDrained = true
         guard !isDraining else { return }
         if outputEnded {
-            context.close(mode: .all, promise: nil)
+            outlet.close(mode: .all, promise: nil)
         } else {
-            drain(context)
+            drain(outlet)
         }
     }
 
@@ -186,7 +190,9 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
     private func drained() {
         isDraining = false
         flow?.drained(now: loop.now)
-        if closesWhenDrained { context?.close(mode: .all, promise: nil) }
+        // A TLS that no input reaches any more would wait in vain for the peer's farewell.
+        let below = readsPastTLS ? direct?.gate.context : outlet
+        if closesWhenDrained { below?.close(mode: .all, promise: nil) }
     }
 
     // MARK: Relay
@@ -197,6 +203,49 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
         self.peer = peer
         self.codec = codec
         self.responseHeader = responseHeader
+        guard isLayered, let codec = codec as? any DirectCopyCodec else { return staysInTLS() }
+        if let context, let gate = RecordGate.find(in: context) { direct = (codec, gate) }
+    }
+
+    /// Every byte will come through TLS, if there is any: reads need not be told apart by records.
+    func staysInTLS() {
+        guard isLayered, let context else { return }
+        RecordGate.find(in: context)?.stopSplitting()
+    }
+
+    /// TLS 1.3 on a socket is below, which bytes can pass by.
+    var allowsDirectCopy: Bool { context.flatMap { RecordGate.find(in: $0) }?.isBelowTLS13 ?? false }
+
+    /// Where what is written enters the pipeline.
+    private var outlet: ChannelHandlerContext? { writesPastTLS ? direct?.gate.context : context }
+
+    /// Follows a codec that leaves TLS behind for what comes in.
+    private func followReads() {
+        guard let direct, !readsPastTLS else { return }
+        if direct.codec.readsDirect {
+            readsPastTLS = true
+            direct.gate.passInput(
+                RecordGate.Bypass(
+                    read: { [weak self] in self?.receivedPastTLS($0) },
+                    readComplete: { [weak self] in self?.peer?.flush() },
+                    inputEnded: { [weak self] in self?.noteInputEnd() }))
+        } else if direct.codec.readsPlain {
+            direct.gate.stopSplitting()
+        }
+    }
+
+    private func receivedPastTLS(_ buffer: ByteBuffer) {
+        readCounter?.add(buffer.readableBytes)
+        count(buffer.readableBytes)
+        peer?.write(buffer)
+    }
+
+    /// Follows a codec that leaves TLS behind for what goes out.
+    private func followWrites() {
+        guard let direct, !writesPastTLS, direct.codec.writesDirect else { return }
+        // What was written so far has to be sealed before anything passes by.
+        context?.flush()
+        writesPastTLS = true
     }
 
     private func movePending() {
@@ -224,6 +273,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
                 peer.write(payload)
             }
             if pending?.readableBytes == 0 { pending = nil }
+            followReads()
             if codec.sawEnd, !inputEnded {
                 inputEnded = true
                 forwardEnd()
@@ -250,30 +300,31 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
 
     /// Writes payload that came from the other end.
     private func write(_ payload: ByteBuffer) {
-        guard let context, !outputEnded else { return }
+        guard let outlet, !outputEnded else { return }
         if let header = responseHeader {
             responseHeader = nil
             writeCounter?.add(header.readableBytes)
-            context.write(wrapOutboundOut(header), promise: nil)
+            outlet.write(wrapOutboundOut(header), promise: nil)
         }
-        let out = codec.map { $0.encode(payload, allocator: context.channel.allocator) } ?? payload
+        let out = codec.map { $0.encode(payload, allocator: outlet.channel.allocator) } ?? payload
         writeCounter?.add(out.readableBytes)
-        context.write(wrapOutboundOut(out), promise: nil)
+        outlet.write(wrapOutboundOut(out), promise: nil)
+        followWrites()
     }
 
     /// The other end's input is over: no more will be written here.
     private func endOutput() {
-        guard let context, !outputEnded, phase != .closed else { return }
+        guard let outlet, !outputEnded, phase != .closed else { return }
         if let header = responseHeader {
             responseHeader = nil
             writeCounter?.add(header.readableBytes)
-            context.write(wrapOutboundOut(header), promise: nil)
+            outlet.write(wrapOutboundOut(header), promise: nil)
         }
-        if let last = codec?.finish(allocator: context.channel.allocator) {
+        if let last = codec?.finish(allocator: outlet.channel.allocator) {
             writeCounter?.add(last.readableBytes)
-            context.write(wrapOutboundOut(last), promise: nil)
+            outlet.write(wrapOutboundOut(last), promise: nil)
         }
-        drain(context)
+        drain(outlet)
     }
 
     /// This end's input is over: passes the end on, and shortens what the flow may idle for.
@@ -403,6 +454,10 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
             context.fireUserInboundEventTriggered(event)
             return
         }
+        noteInputEnd()
+    }
+
+    private func noteInputEnd() {
         guard !inputEnded else { return }
         inputEnded = true
         switch phase {
@@ -429,6 +484,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
         other?.peer = nil
         other?.finish()
         codec = nil
+        direct = nil
         pending = nil
         flow = nil
         let owner = owner

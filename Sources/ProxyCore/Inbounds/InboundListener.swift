@@ -178,10 +178,12 @@ struct InboundListener: Sendable {
         end.isLayered = true
         end.onActive = { end, _ in
             let accepted = AcceptedConnection(
-                source: info.source, local: info.local, serverName: info.serverName, alpn: info.alpn)
+                source: info.source, local: info.local, serverName: info.serverName, alpn: info.alpn,
+                allowsDirectCopy: info.allowsDirectCopy)
             start(accepted, end, inbound, services, loop)
         }
-        try inbound.transport.install(on: channel, info: info, gate: gate)
+        try inbound.transport.install(
+            on: channel, info: info, gate: gate, copiesDirectly: inbound.proto.copiesDirectly)
         try channel.pipeline.syncOperations.addHandler(end)
     }
 

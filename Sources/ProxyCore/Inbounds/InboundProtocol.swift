@@ -9,12 +9,17 @@ package struct AcceptedConnection {
     package var serverName: String
     /// The application protocol that TLS agreed on; empty without TLS, and when none was.
     package var alpn: String
+    /// The connection is TLS 1.3 on a socket, which bytes can pass by (XTLS direct copy).
+    package var allowsDirectCopy: Bool
 
-    package init(source: Endpoint, local: Endpoint, serverName: String = "", alpn: String = "") {
+    package init(
+        source: Endpoint, local: Endpoint, serverName: String = "", alpn: String = "", allowsDirectCopy: Bool = false
+    ) {
         self.source = source
         self.local = local
         self.serverName = serverName
         self.alpn = alpn
+        self.allowsDirectCopy = allowsDirectCopy
     }
 }
 
@@ -31,6 +36,8 @@ package protocol InboundProtocol: AnyObject, Sendable {
     /// The user table, or nil where the API cannot change users.
     var users: (any UserManaging)? { get }
     func accept(_ connection: AcceptedConnection) -> any StreamHandshake
+    /// Streams may ask to pass the inbound's TLS by (see ``DirectCopyCodec``).
+    var copiesDirectly: Bool { get }
     /// Reads the datagrams on the inbound's own UDP port; nil where they have no header, `packetTarget` then answers.
     var datagramFormat: (any InboundDatagramFormat)? { get }
     /// Where a datagram without a header that arrived on the inbound's own UDP port goes; nil = drop it.
@@ -40,6 +47,7 @@ package protocol InboundProtocol: AnyObject, Sendable {
 extension InboundProtocol {
     package var users: (any UserManaging)? { nil }
     package var servesRemoteUsers: Bool { false }
+    package var copiesDirectly: Bool { false }
     package var datagramFormat: (any InboundDatagramFormat)? { nil }
     package func packetTarget(local: Endpoint) -> Destination? { nil }
 }

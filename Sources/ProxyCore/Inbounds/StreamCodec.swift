@@ -14,6 +14,16 @@ package protocol StreamCodec: AnyObject {
     func finish(allocator: ByteBufferAllocator) -> ByteBuffer?
 }
 
+/// A body format that leaves the outer TLS to the payload from some byte on, each direction for itself (XTLS direct copy).
+package protocol DirectCopyCodec: StreamCodec {
+    /// What follows the bytes decoded so far does not come through TLS.
+    var readsDirect: Bool { get }
+    /// Payload after what was encoded so far does not go through TLS.
+    var writesDirect: Bool { get }
+    /// What follows is payload as it is, and comes through TLS to the end unless `readsDirect` says otherwise.
+    var readsPlain: Bool { get }
+}
+
 /// One datagram and the far end that it goes to or comes from.
 package struct Packet {
     package var payload: ByteBuffer

@@ -48,6 +48,8 @@ package struct StreamRequest {
     package var unreachableReply: ByteBuffer?
     /// Two bytes of a VLESS id that rules may test; 0 = none.
     package var vlessRoute: UInt16 = 0
+    /// A request for mux whose sessions may carry datagrams only.
+    package var carriesDatagramsOnly = false
     /// Payload that was taken through the codec before the stream was routed.
     var early: ByteBuffer?
 

@@ -124,7 +124,9 @@ final class MuxCarrier: StreamEndOwner, Expiring, @unchecked Sendable {  // conf
     private func greet(_ buffer: inout ByteBuffer) {
         while true {
             switch greeting?.receive(&buffer) ?? .done {
-            case .needMore: return
+            case .needMore:
+                end.flush()
+                return
             case .send(let bytes): end.queue(bytes)
             case .done:
                 greeting = nil

@@ -23,6 +23,7 @@ final class MuxServerPhase: StreamPhase {
     }
 
     func begin() {
+        session.end.staysInTLS()
         // The connection is a flow as well, so that it can be found and cut: it would carry new streams of its user for ever.
         let flow = session.services.openFlow(
             session.routed(target: .mux, user: request.user), outboundTag: "", on: session.loop,
@@ -42,12 +43,16 @@ final class MuxServerPhase: StreamPhase {
         do {
             try link.received(&buffer)
         } catch {
-            session.services.log.write(
-                .info, session: session.logID, "proxy/\(session.inbound.proto.name)",
-                "mux connection from \(session.accepted.source) ended > \(error)")
             buffer.clear()
-            session.abort()
+            end("\(error)")
         }
+    }
+
+    private func end(_ why: String) {
+        session.services.log.write(
+            .info, session: session.logID, "proxy/\(session.inbound.proto.name)",
+            "mux connection from \(session.accepted.source) ended > \(why)")
+        session.abort()
     }
 
     func writabilityChanged() {
@@ -69,6 +74,7 @@ final class MuxServerPhase: StreamPhase {
         guard let target = frame.peer else { return }
         switch target.network {
         case .udp: openPackets(frame, target)
+        case _ where request.carriesDatagramsOnly: end("the flow does not carry streams in mux")
         default: openStream(frame, target)
         }
     }

@@ -62,6 +62,8 @@ package struct DialPlan {
     package var codec: (any StreamCodec)?
     /// What is said to the far side before payload flows; nil = nothing.
     package var handshake: (any ClientHandshake)?
+    /// The codec is a ``DirectCopyCodec``: TLS 1.3 on a socket is needed.
+    package var copiesDirectly = false
 
     package init(
         target: Destination, resolution: DomainResolution = .asIs,

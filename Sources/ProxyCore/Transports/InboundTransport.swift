@@ -61,12 +61,15 @@ struct InboundTransport: Sendable {
     }
 
     /// Adds the layers, from the socket up, with the gate on top.
-    func install(on channel: any Channel, info: TransportInfo, gate: TransportGate) throws {
+    func install(
+        on channel: any Channel, info: TransportInfo, gate: TransportGate, copiesDirectly: Bool
+    ) throws {
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandler(SocketFloor())
         if acceptsProxyHeader { try pipeline.addHandler(PROXYHeaderHandler(info: info)) }
         if let tls {
             try channel.syncOptions?.setOption(.recvAllocator, value: StreamReceiveAllocator.underTLS)
+            if copiesDirectly, upgrade == nil { try pipeline.addHandler(RecordGate()) }
             try pipeline.addHandler(TLSServerHandler(plan: tls, info: info))
             try pipeline.addHandler(TLSCeiling(info: info))
         }

@@ -79,10 +79,12 @@ struct OutboundTransport: Sendable {
     }
 
     /// Adds the layers of a connection to `target`, from the socket up.
-    func install(on channel: any Channel, target: Destination) throws {
+    /// - Parameter copiesDirectly: The connection wants to pass TLS by; it is told later whether it can.
+    func install(on channel: any Channel, target: Destination, copiesDirectly: Bool) throws {
         let pipeline = channel.pipeline.syncOperations
         if let tls {
             try channel.syncOptions?.setOption(.recvAllocator, value: StreamReceiveAllocator.underTLS)
+            if copiesDirectly, upgrade == nil, carrierTag == nil { try pipeline.addHandler(RecordGate()) }
             try tls.install(on: pipeline, target: target.address)
         }
         switch upgrade {

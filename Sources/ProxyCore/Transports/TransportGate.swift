@@ -11,6 +11,8 @@ final class TransportInfo {
     var serverName = ""
     /// The application protocol that TLS agreed on; empty when none.
     var alpn = ""
+    /// TLS 1.3 directly on the socket, with a ``RecordGate`` below.
+    var allowsDirectCopy = false
 
     init(source: Endpoint, local: Endpoint) {
         self.source = source

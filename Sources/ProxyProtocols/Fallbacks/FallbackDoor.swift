@@ -6,7 +6,7 @@ import ProxyModel
 /// What a handshake does with bytes that are not of its protocol: a fallback where there is one, else as without.
 package struct FallbackDoor: Sendable {
     private let table: FallbackTable?
-    private let connection: AcceptedConnection
+    let connection: AcceptedConnection
 
     package init(_ table: FallbackTable?, _ connection: AcceptedConnection) {
         self.table = table

@@ -31,11 +31,14 @@ package enum VLESS {
         return true
     }
 
-    /// A request without addons; the payload follows. Nil when the domain is too long. A request for mux names no target.
-    package static func request(id: UserID, target: Destination) -> ByteBuffer? {
+    /// A request; the payload follows. Nil when the domain is too long. A request for mux names no target.
+    package static func request(id: UserID, target: Destination, flow: String = "") -> ByteBuffer? {
         var buffer = ByteBuffer(bytes: [0])
         buffer.writeBytes(id.bytes)
-        buffer.writeInteger(UInt8(0))
+        // The addons: a message of which only the flow, field 1, is in use.
+        let addons: [UInt8] = flow.isEmpty ? [] : [0x0a, UInt8(truncatingIfNeeded: flow.utf8.count)] + flow.utf8
+        buffer.writeInteger(UInt8(truncatingIfNeeded: addons.count))
+        buffer.writeBytes(addons)
         guard !target.isMuxRequest else {
             buffer.writeInteger(Command.mux.rawValue)
             return buffer

@@ -34,18 +34,19 @@ package struct VLESSHandshake: StreamHandshake {
         guard let command = VLESS.Command(rawValue: commandByte) else {
             return .reject(HandshakeRejection("unknown command"))
         }
-        if let reason = Self.objection(to: flow, command: command, of: entry.credential) {
+        if let reason = objection(to: flow, command: command, of: entry.credential) {
             return .reject(HandshakeRejection(reason))
         }
+        let codec = flow.isEmpty ? nil : VisionCodec(id: id, isClient: false)
         guard command != .mux else {
             buffer = rest
-            return Self.request(target: .mux, user: entry.user, route: id.route)
+            return Self.request(target: .mux, user: entry.user, route: id.route, codec: codec)
         }
         do {
             guard let (address, port) = try AddressForm.portFirst.read(&rest) else { return .needMore }
             let target = Destination(network: command == .udp ? .udp : .tcp, address: address, port: port)
             buffer = rest
-            return Self.request(target: target, user: entry.user, route: id.route)
+            return Self.request(target: target, user: entry.user, route: id.route, codec: codec)
         } catch {
             return .reject(HandshakeRejection("bad address"))
         }
@@ -59,21 +60,25 @@ package struct VLESSHandshake: StreamHandshake {
     }
 
     /// Why a request is refused for its flow or command, before its address is read; nil = it is not.
-    private static func objection(
-        to flow: String, command: VLESS.Command, of credential: VLESSCredential
-    ) -> String? {
-        switch command {
-        case .reverse: return "reverse not available"
-        case .tcp, .udp, .mux: break
-        }
+    private func objection(to flow: String, command: VLESS.Command, of credential: VLESSCredential) -> String? {
+        guard command != .reverse else { return "reverse not available" }
         switch flow {
-        case "": return credential.wantsVision && command != .udp ? "flow required" : nil
-        case VLESS.visionFlow: return "flow not available"
-        default: return "unknown flow"
+        case "":
+            return credential.wantsVision && command != .udp ? "flow required" : nil
+        case VLESS.visionFlow where !credential.wantsVision:
+            return "flow not allowed"
+        case VLESS.visionFlow where command == .udp:
+            return "flow does not carry datagrams"
+        case VLESS.visionFlow:
+            return door.connection.allowsDirectCopy ? nil : "flow needs TLS 1.3"
+        default:
+            return "unknown flow"
         }
     }
 
-    private static func request(target: Destination, user: ProxyUser, route: UInt16) -> HandshakeStep {
+    private static func request(
+        target: Destination, user: ProxyUser, route: UInt16, codec: VisionCodec?
+    ) -> HandshakeStep {
         switch target.network {
         case .udp:
             var request = PacketRequest(
@@ -81,8 +86,10 @@ package struct VLESSHandshake: StreamHandshake {
             request.vlessRoute = route
             return .packets(request)
         default:
-            return .stream(
-                StreamRequest(target: target, user: user, responseHeader: VLESS.responseHeader, vlessRoute: route))
+            var request = StreamRequest(
+                target: target, user: user, responseHeader: VLESS.responseHeader, codec: codec, vlessRoute: route)
+            request.carriesDatagramsOnly = codec != nil
+            return .stream(request)
         }
     }
 }

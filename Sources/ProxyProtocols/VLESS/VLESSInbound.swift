@@ -6,13 +6,13 @@ package import XrayProtos
 
 /// VLESS without encryption of its own: it relies on the transport's.
 ///
-/// Vision and reverse are not there: requests for them are refused. Users whose flow is Vision are kept and reported
-/// as given.
+/// Reverse is not there: requests for it are refused.
 package final class VLESSInbound: InboundProtocol {
     package let name = "vless"
     package let networks: Set<Network> = [.tcp]
     package let servesRemoteUsers = true
     package let userLevel: UInt32 = 0
+    package let copiesDirectly = true
     private let table = VLESSUsers.vless()
     private let fallbacks: FallbackTable?
 

@@ -5,12 +5,16 @@ package import ProxyCore
 package import ProxyModel
 package import XrayProtos
 
-/// Sends streams and datagrams through a VLESS server, without a flow and without encryption of its own. Datagrams of one
-/// target go in a connection of their own.
+/// Sends streams and datagrams through a VLESS server, without encryption of its own.
+///
+/// Without a flow datagrams of one target go in a connection of their own; with Vision all of a source share one (XUDP).
 package final class VLESSOutbound: OutboundProtocol {
     package let name = "vless"
     private let server: Destination
     private let id: UserID
+    private let usesVision: Bool
+    /// Datagrams to port 443 are let through; otherwise browsers are made to go back from QUIC to TLS.
+    private let takesUDP443: Bool
 
     package init(_ config: Xray_Proxy_Vless_Outbound_Config) throws(ControlError) {
         let scope = "proxy/vless/outbound"
@@ -19,7 +23,12 @@ package final class VLESSOutbound: OutboundProtocol {
         guard case .vless(let account, let id)? = endpoint.user?.account else {
             throw ControlError("\(scope): the server has no VLESS user")
         }
-        guard ["", "\0"].contains(account.flow) else { throw .notAvailable(scope, "flow \"\(account.flow)\"") }
+        switch account.flow {
+        case "", "\0": (usesVision, takesUDP443) = (false, true)
+        case VLESS.visionFlow: (usesVision, takesUDP443) = (true, false)
+        case VLESS.visionFlow + "-udp443": (usesVision, takesUDP443) = (true, true)
+        default: throw .notAvailable(scope, "flow \"\(account.flow)\"")
+        }
         guard ["", "none"].contains(account.encryption) else {
             throw .notAvailable(scope, "encryption \"\(account.encryption)\"")
         }
@@ -29,18 +38,35 @@ package final class VLESSOutbound: OutboundProtocol {
     }
 
     package func stream(for session: Session) -> StreamPlan {
-        guard var plan = dial(session) else { return .refuse("\(session.target): the domain is too long for VLESS") }
-        plan.codec = VLESSResponseCodec()
+        guard !usesVision || !session.target.isMuxRequest else {
+            return .refuse("\(VLESS.visionFlow) does not carry streams in mux")
+        }
+        guard var plan = dial(session.target) else {
+            return .refuse("\(session.target): the domain is too long for VLESS")
+        }
+        plan.codec = usesVision ? VisionCodec(id: id, isClient: true) : VLESSResponseCodec()
+        plan.copiesDirectly = usesVision
         return .dial(plan)
     }
 
     package func packets(for session: Session) -> PacketPlan {
-        guard let plan = dial(session) else { return .refuse("\(session.target): the domain is too long for VLESS") }
-        return .stream(PacketStreamPlan(dial: plan, codec: VLESSResponsePacketCodec(), servesAllTargets: false))
+        guard takesUDP443 || session.target.port != 443 else {
+            return .refuse("\(VLESS.visionFlow) rejected UDP/443 traffic")
+        }
+        guard let plan = dial(usesVision ? .mux : session.target) else {
+            return .refuse("\(session.target): the domain is too long for VLESS")
+        }
+        guard usesVision else {
+            return .stream(PacketStreamPlan(dial: plan, codec: VLESSResponsePacketCodec(), servesAllTargets: false))
+        }
+        let codec = VisionPacketCodec(id: id, globalID: XUDPCodec.globalID(of: session.source))
+        return .stream(PacketStreamPlan(dial: plan, codec: codec, servesAllTargets: true))
     }
 
-    private func dial(_ session: Session) -> DialPlan? {
-        guard let request = VLESS.request(id: id, target: session.target) else { return nil }
+    private func dial(_ target: Destination) -> DialPlan? {
+        guard let request = VLESS.request(id: id, target: target, flow: usesVision ? VLESS.visionFlow : "") else {
+            return nil
+        }
         var plan = DialPlan(target: server)
         plan.handshake = PrefaceHandshake(request)
         return plan

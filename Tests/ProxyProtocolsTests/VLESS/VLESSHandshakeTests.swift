@@ -63,10 +63,12 @@ struct VLESSHandshakeTests {
         ("00\(id) 00010050 0203610062", "bad address"),
         ("00\(id) 01ff 01", "bad addons"),
         ("00\(id) 02 0a05 01", "bad addons"),
-        ("00\(id) 12 0a1078746c732d727072782d766973696f6e 01", "flow not available"),
+        ("00\(id) 12 0a1078746c732d727072782d766973696f6e 01", "flow not allowed"),
         ("00\(id) 03 0a0178 01", "unknown flow"),
         ("0000000000000000000000000000000001 0001", "flow required"),
         ("0000000000000000000000000000000001 0003", "flow required"),
+        ("0000000000000000000000000000000001 12 0a1078746c732d727072782d766973696f6e 01", "flow needs TLS 1.3"),
+        ("0000000000000000000000000000000001 12 0a1078746c732d727072782d766973696f6e 02", "flow does not carry datagrams"),
     ])
     func refusesWithoutAnAnswer(request: String, reason: String) {
         let outcome = runInPieces(make, bytes(request))

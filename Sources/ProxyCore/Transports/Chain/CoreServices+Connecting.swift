@@ -36,7 +36,8 @@ extension CoreServices {
                 let pipeline = channel.pipeline.syncOperations
                 try pipeline.addHandler(SocketFloor())
                 for (depth, hop) in hops.enumerated().reversed() {
-                    try hop.outbound.transport.install(on: channel, target: hop.plan.target)
+                    try hop.outbound.transport.install(
+                        on: channel, target: hop.plan.target, copiesDirectly: hop.plan.copiesDirectly)
                     if depth > 0 { try pipeline.addHandler(CarrierHandler(hop.outbound, hop.plan)) }
                 }
                 try pipeline.addHandler(gate)

@@ -106,6 +106,7 @@ final class TLSCeiling: ChannelDuplexHandler {
             }
             isUp = true
             info?.alpn = alpn ?? ""
+            info?.allowsDirectCopy = RecordGate.find(in: context)?.isBelowTLS13 ?? false
             context.fireChannelActive()
         case TLSUserEvent.shutdownCompleted:
             break
