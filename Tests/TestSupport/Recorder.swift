@@ -7,6 +7,8 @@ package final class Recorder: @unchecked Sendable {  // `sent` is guarded by the
     private let descriptor: Int32
     private let lock = NSLock()
     private var sent: [UInt8] = []
+    /// Directions that have ended; the connection is closed with the second, because its number may be given to another one.
+    private var ended = 0
 
     package init(to target: UInt16) throws {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -24,11 +26,12 @@ package final class Recorder: @unchecked Sendable {  // `sent` is guarded by the
             let client = accept(descriptor, nil, nil)
             guard client >= 0, let server = try? TCPClient(port: target, timeout: 60) else { return }
             nonisolated(unsafe) let far = server
-            Thread {
+            Thread { [self] in
                 while let part = try? far.receive(), !part.isEmpty {
                     _ = send(client, part, part.count, Int32(MSG_NOSIGNAL))
                 }
-                close(client)
+                shutdown(client, Int32(SHUT_WR))
+                end(client)
             }.start()
             var part = [UInt8](repeating: 0, count: 65_536)
             while case let count = recv(client, &part, part.count, 0), count > 0 {
@@ -37,7 +40,16 @@ package final class Recorder: @unchecked Sendable {  // `sent` is guarded by the
                 try? far.send(bytes)
             }
             far.endOutput()
+            end(client)
         }.start()
+    }
+
+    private func end(_ connection: Int32) {
+        let isLast = lock.withLock {
+            ended += 1
+            return ended == 2
+        }
+        if isLast { close(connection) }
     }
 
     package var uplink: [UInt8] { lock.withLock { sent } }

@@ -13,6 +13,8 @@ enum InteropProgram: String, Sendable {
 /// what the closures tell apart by program.
 struct InteropProtocol: Sendable {
     var name: String
+    /// What tells rows of one protocol apart.
+    var label = ""
     /// The `settings` of an inbound.
     var inbound: @Sendable (InteropProgram) -> String
     /// The `settings` of an outbound whose server listens on 127.0.0.1 at a port.
@@ -82,7 +84,9 @@ struct InteropCase: Sendable, CustomTestStringConvertible {
     var client: InteropProgram
     var server: InteropProgram
 
-    var testDescription: String { "\(proto.name) over \(transport.name), \(client.rawValue) → \(server.rawValue)" }
+    var testDescription: String {
+        "\(proto.name)\(proto.label) over \(transport.name), \(client.rawValue) → \(server.rawValue)"
+    }
 
     /// Every protocol over every transport: v2ray at either end where it has the transport, else Tidegate at both.
     static func matrix(_ protocols: [InteropProtocol], _ transports: [InteropTransport]) -> [InteropCase] {

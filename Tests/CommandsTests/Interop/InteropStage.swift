@@ -48,7 +48,9 @@ final class InteropStage {
         let process: any InteropProcess =
             switch program {
             case .tidegate: try TidegateProcess(configuration: configuration, at: try TestCertificates.shared().folder)
-            case .v2ray: try V2RayProcess(configuration: configuration, at: try TestCertificates.shared().folder)
+            case .v2ray:
+                try PeerProcess.v2ray(
+                    configuration.replacingOccurrences(of: "@DIR@", with: try TestCertificates.shared().folder.path))
             }
         try process.start(waitingFor: port)
         return process
@@ -68,35 +70,4 @@ extension TidegateProcess: InteropProcess {
     }
 }
 
-/// Debian's v2ray with a configuration in a folder of its own.
-final class V2RayProcess: InteropProcess {
-    private let folder: URL
-    private var process: ChildProcess?
-
-    init(configuration: String, at certificates: URL) throws {
-        folder = FileManager.default.temporaryDirectory.appendingPathComponent("v2ray-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        try configuration.replacingOccurrences(of: "@DIR@", with: certificates.path)
-            .write(to: folder.appendingPathComponent("config.json"), atomically: true, encoding: .utf8)
-    }
-
-    deinit {
-        process?.end(SIGTERM)
-        try? FileManager.default.removeItem(at: folder)
-    }
-
-    func start(waitingFor port: UInt16) throws {
-        guard let program = CommandResult.program("v2ray") else { throw Failure("v2ray is not installed: .ci/install") }
-        let process = try ChildProcess(
-            program, ["-config", folder.appendingPathComponent("config.json").path], in: folder,
-            log: folder.appendingPathComponent("output.log"))
-        self.process = process
-        guard Wait.until({ !process.isRunning || TCPClient.answers(port) }), process.isRunning else {
-            throw Failure("v2ray did not open port \(port): \(output)")
-        }
-    }
-
-    var output: String {
-        (try? String(contentsOf: folder.appendingPathComponent("output.log"), encoding: .utf8)) ?? ""
-    }
-}
+extension PeerProcess: InteropProcess {}

@@ -7,7 +7,7 @@ final class PeerProcess {
     private let name: String
     private let folder: URL
     private let arguments: [String]
-    private var process: Process?
+    private var process: ChildProcess?
 
     /// - Parameters:
     ///   - arguments: `@DIR@` stands for the folder.
@@ -24,31 +24,21 @@ final class PeerProcess {
         }
     }
 
+    /// Debian's v2ray 4.34.
     static func v2ray(_ configuration: String) throws -> PeerProcess {
         try PeerProcess("v2ray", ["-config", "@DIR@/config.json"], files: ["config.json": configuration])
     }
 
     deinit {
-        if let process, process.isRunning {
-            kill(process.processIdentifier, SIGKILL)
-            process.waitUntilExit()
-        }
+        process?.end(SIGKILL)
         try? FileManager.default.removeItem(at: folder)
     }
 
     /// Starts it and waits until the TCP port answers.
     func start(waitingFor port: UInt16) throws {
         guard let program = CommandResult.program(name) else { throw Failure("\(name) is not installed: .ci/install") }
-        let log = folder.appendingPathComponent("output.log")
-        try Data().write(to: log)
-        let handle = try FileHandle(forWritingTo: log)
-        let process = Process()
-        process.executableURL = program
-        process.arguments = arguments
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = handle
-        process.standardError = handle
-        try process.run()
+        let process = try ChildProcess(
+            program, arguments, in: folder, log: folder.appendingPathComponent("output.log"))
         self.process = process
         guard Wait.until({ !process.isRunning || TCPClient.answers(port) }), process.isRunning else {
             throw Failure("\(name) did not open port \(port): \(output)")
