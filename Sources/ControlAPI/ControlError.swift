@@ -3,7 +3,7 @@
 /// Why an operation of the control plane was refused. The message is what every face shows: gRPC status, Lua error, CLI line.
 package struct ControlError: Error, Sendable, Equatable, CustomStringConvertible {
     package struct Code: Sendable, Hashable {
-        private enum Value { case unknown, notFound, unimplemented, unavailable, malformed }
+        private enum Value { case unknown, notFound, unimplemented, unavailable, malformed, refused }
         private let value: Value
 
         /// The change or query is not possible; Xray answers everything of this kind with gRPC's UNKNOWN.
@@ -16,6 +16,8 @@ package struct ControlError: Error, Sendable, Equatable, CustomStringConvertible
         package static let unavailable = Code(value: .unavailable)
         /// The request's bytes are no message of the operation's request type; gRPC's INTERNAL.
         package static let malformed = Code(value: .malformed)
+        /// The caller may not do this.
+        package static let refused = Code(value: .refused)
     }
 
     package var code: Code
@@ -42,12 +44,15 @@ package enum ControlCaller: Sendable, Equatable, CustomStringConvertible {
     case api(peer: String)
     case script(name: String)
     case console
+    /// A person at a command line or a prompt: the account that owns the process, as the system tells.
+    case session(user: String, process: Int32)
 
     package var description: String {
         switch self {
         case .api(let peer): "api \(peer)"
         case .script(let name): "script \(name)"
         case .console: "console"
+        case .session(let user, let process): "console \(user) (pid \(process))"
         }
     }
 }

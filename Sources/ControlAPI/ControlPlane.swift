@@ -109,7 +109,7 @@ package protocol ControlPlane: AnyObject, Sendable {
     /// read before is that of a reset under way, and to be read again.
     func counterTotals(_ pattern: String) async -> [Xray_App_Stats_Command_Stat]
     /// Ends the live flows that `selector` names, and tells how many there were.
-    func closeFlows(_ selector: FlowSelector, by caller: ControlCaller) async -> Int
+    func closeFlows(_ selector: FlowSelector, by caller: ControlCaller) async throws -> Int
     /// The live flows that `selector` names.
     func flows(_ selector: FlowSelector) async -> [FlowReport]
     /// The files that the core's logs go to.

@@ -28,7 +28,7 @@ extension Library {
             guard call.isTable(1) else { throw call.argumentError(1, expected: "table") }
             let selector = try selector(call)
             return try perform(script) {
-                let count = await control.closeFlows(selector, by: caller)
+                let count = try await control.closeFlows(selector, by: caller)
                 return ScriptAnswer { call in
                     call.push(count)
                     return 1

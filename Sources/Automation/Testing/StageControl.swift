@@ -221,8 +221,8 @@ final class StageControl: ControlPlane {
 
     func counterValue(named name: String) -> Int64? { core.counterValue(named: name) }
 
-    func closeFlows(_ selector: FlowSelector, by caller: ControlCaller) async -> Int {
-        await noted("flows.close", caller).closeFlows(selector, by: caller)
+    func closeFlows(_ selector: FlowSelector, by caller: ControlCaller) async throws -> Int {
+        try await noted("flows.close", caller).closeFlows(selector, by: caller)
     }
 
     func flows(_ selector: FlowSelector) async -> [FlowReport] { await core.flows(selector) }
