@@ -135,6 +135,19 @@ void cl_push_api_table(lua_State *L, const char *name) {
     lua_setmetatable(L, -3);
 }
 
+int cl_push_api_contents(lua_State *L, int index) {
+    if (lua_type(L, index) != LUA_TTABLE || !lua_getmetatable(L, index)) return 0;
+    if (lua_rawgetp(L, -1, &cl_read_only_key) == LUA_TNIL) {
+        lua_pop(L, 2);
+        return 0;
+    }
+    lua_pop(L, 1);
+    lua_pushliteral(L, "__index");
+    lua_rawget(L, -2);
+    lua_remove(L, -2);
+    return 1;
+}
+
 // MARK: objects
 
 struct cl_object *cl_object_body(lua_State *L, int index, void *tag) {

@@ -18,6 +18,8 @@ package final class LuaCoroutine {
     package let state: LuaState
     /// Stops this coroutine alone.
     package let stopFlag: LuaStopFlag
+    /// Set: the results are only to be looked at.
+    package var view: LuaView?
     /// Instructions used so far, over all bursts.
     package private(set) var instructionsUsed: UInt64 = 0
 
@@ -127,7 +129,7 @@ package final class LuaCoroutine {
         switch status {
         case LUA_OK:
             phase = .done
-            return .finished(try stack.take(count, in: state))
+            return .finished(try stack.take(count, in: state, view: view))
         case LUA_YIELD:
             let operation = state.pendingOperation
             state.pendingOperation = nil

@@ -81,14 +81,18 @@ struct LuaStack {
         return try reader.value(at: lua_absindex(l, index))
     }
 
-    /// Takes the topmost values off the stack, in order.
-    func take(_ count: Int32, in state: LuaState) throws(LuaError) -> [LuaValue] {
+    /// Takes the topmost values off the stack, in order; `view` says how far into tables they are copied, else the limits do.
+    func take(_ count: Int32, in state: LuaState, view: LuaView? = nil) throws(LuaError) -> [LuaValue] {
         guard count > 0 else { return [] }
         let first = top - count + 1
         defer { lua_settop(l, first - 1) }
+        var reader = TableReader(stack: self, state: state, left: view?.values ?? state.limits.tableValues, view: view)
         var values: [LuaValue] = []
         values.reserveCapacity(Int(count))
-        for index in first..<(first + count) { values.append(try value(at: index, in: state)) }
+        for index in first..<(first + count) {
+            if view == nil { reader.left = state.limits.tableValues }
+            values.append(try reader.value(at: index))
+        }
         return values
     }
 }
@@ -98,6 +102,8 @@ private struct TableReader {
     let stack: LuaStack
     let state: LuaState
     var left: Int
+    /// Set: what is too much is cut off instead of refused.
+    var view: LuaView?
     /// The tables that the current one is nested in.
     var path: [UnsafeRawPointer] = []
 
@@ -113,7 +119,7 @@ private struct TableReader {
             let bytes = stack.bytes(at: index)
             return String(validating: bytes.bindMemory(to: UInt8.self), as: UTF8.self).map { .string($0) }
                 ?? .bytes(Array(bytes))
-        case LUA_TTABLE: return .table(try table(at: index))
+        case LUA_TTABLE: return try view == nil ? .table(table(at: index)) : shown(at: index)
         case LUA_TFUNCTION:
             guard lua_checkstack(l, 2) != 0 else { throw LuaError("Lua's stack is full") }
             lua_pushvalue(l, index)
@@ -122,11 +128,21 @@ private struct TableReader {
         }
     }
 
+    /// A table for people: read-only ones by their contents, cut off at the limits and where it contains itself.
+    private mutating func shown(at index: Int32) throws(LuaError) -> LuaValue {
+        guard let identity = lua_topointer(stack.l, index) else { return .other("table") }
+        if path.contains(identity) { return .other("cycle") }
+        guard let view, path.count < view.depth, lua_checkstack(stack.l, 8) != 0 else { return .other("table") }
+        guard cl_push_api_contents(stack.l, index) != 0 else { return .table(try table(at: index)) }
+        defer { stack.pop() }
+        return .table(try table(at: stack.top))
+    }
+
     private mutating func table(at index: Int32) throws(LuaError) -> LuaTable {
         let l = stack.l
         guard let identity = lua_topointer(l, index) else { return LuaTable() }
         guard !path.contains(identity) else { throw LuaError("the table contains itself") }
-        guard path.count < state.limits.tableDepth else {
+        guard path.count < view?.depth ?? state.limits.tableDepth else {
             throw LuaError("the table is nested deeper than \(state.limits.tableDepth)")
         }
         guard lua_checkstack(l, 6) != 0 else { throw LuaError("Lua's stack is full") }
@@ -138,10 +154,16 @@ private struct TableReader {
         }
         var result = LuaTable()
         let length = Int64(clamping: lua_rawlen(l, index))
-        try count(Int(clamping: length))
-        result.array.reserveCapacity(Int(clamping: length))
+        if view == nil {
+            try count(Int(clamping: length))
+            result.array.reserveCapacity(Int(clamping: length))
+        }
         if length > 0 {
             for element in 1...length {
+                if view != nil, !takesOne() {
+                    result.array.append(.other("…"))
+                    break
+                }
                 lua_rawgeti(l, index, element)
                 result.array.append(try value(at: top + 1))
                 stack.pop()
@@ -153,12 +175,22 @@ private struct TableReader {
             if lua_isinteger(l, top + 1) == 0 || !(1...max(length, 1)).contains(lua_tointegerx(l, top + 1, nil))
                 || length == 0
             {
-                try count(1)
+                if view == nil {
+                    try count(1)
+                } else if !takesOne() {
+                    result.fields["…"] = .other("…")
+                    break
+                }
                 result.fields[try value(at: top + 1)] = try value(at: top + 2)
             }
             stack.pop()
         }
         return result
+    }
+
+    private mutating func takesOne() -> Bool {
+        left -= 1
+        return left >= 0
     }
 
     private mutating func count(_ values: Int) throws(LuaError) {

@@ -3,6 +3,7 @@ package import ControlAPI
 import Foundation
 import LuaRuntime
 package import ProxyModel
+import Synchronization
 
 /// Runs scripts on their schedules, over the control plane of the core that it lives in.
 ///
@@ -35,6 +36,7 @@ package actor Automation {
     /// Those who wait for a lane that belongs to no script, and are told when it is given up.
     private var strays: [ObjectIdentifier: @Sendable () -> Void] = [:]
     private var isStopping = false
+    private var consoles: [ObjectIdentifier: ConsoleSession] = [:]
 
     /// How many subscriptions of a script are listed.
     private static let mostListed = 1000
@@ -207,6 +209,78 @@ package actor Automation {
         return await load(name)
     }
 
+    /// Ends the runs of a script that are under way; its schedules go on. How many there were.
+    @discardableResult
+    package func kill(_ name: String, reason: String) async throws -> Int {
+        guard let slot = slots[name] else { throw AutomationError(.settings, "there is no script \"\(name)\"") }
+        guard let instance = slot.instance else { return 0 }
+        // What runs this moment holds the lane: it is stopped from here, and has ended before the lane comes to the rest.
+        let running = instance.shared.withLock { Array($0.runs.values) }
+        for run in running { run.requestStop(reason) }
+        let _: Void? = await wait(for: name) { [context] once in
+            context.pool.submit(
+                instance.lane,
+                ScriptPool.Job(
+                    run: {
+                        for run in running { instance.stop(run, reason) }
+                        once.resume(())
+                    }, dropped: { once.resume(nil) }))
+        }
+        return running.count
+    }
+
+    // MARK: - Log
+
+    /// The last log lines of a script, or of all, whatever the core's log level is: at most 500 of each.
+    package nonisolated func logLines(script: String? = nil, last: Int) -> [ScriptLogLine] {
+        context.journal.last(last, script: script)
+    }
+
+    /// Those lines, and then all that follow until the automation stops. Who is slow loses lines.
+    package nonisolated func followLog(script: String? = nil, last: Int) -> AsyncStream<ScriptLogLine> {
+        context.journal.follow(last: last, script: script)
+    }
+
+    /// Writes a line about a script to its log and the core's: what was done to it, and by whom.
+    package nonisolated func note(_ message: String, script: String) {
+        context.log(.info, script: script, message)
+    }
+
+    // MARK: - Sessions
+
+    /// Opens a session at a prompt: a Lua state of its own, confined and limited as a script is.
+    ///
+    /// - Parameters:
+    ///   - caller: Who makes its changes, for the core's log.
+    ///   - isReadOnly: Refuse calls that would change anything.
+    ///   - onLine: Takes what is printed or logged, also by schedules that the session registers, on a script's thread.
+    package func openConsole(
+        caller: ControlCaller, isReadOnly: Bool, onLine: @escaping @Sendable (ConsoleLine) -> Void
+    ) async throws -> ConsoleSession {
+        guard !isStopping else { throw AutomationError(.closed, "the automation is stopping") }
+        guard consoles.count < Self.mostConsoles else {
+            throw AutomationError(.limit, "there are \(Self.mostConsoles) sessions already")
+        }
+        var script = AutomationSettings.Script(name: "console", path: "")
+        script.limits = settings.consoleLimits
+        let lane = Self.lane(script, settings)
+        let console = ConsoleSession(
+            script: script, context: context, lane: lane, caller: caller, isReadOnly: isReadOnly,
+            onLine: onLine, onClose: { [weak self] in await self?.closed(lane) })
+        consoles[ObjectIdentifier(lane)] = console
+        do {
+            try await console.open()
+        } catch {
+            consoles[ObjectIdentifier(lane)] = nil
+            throw error
+        }
+        return console
+    }
+
+    private func closed(_ lane: ScriptPool.Lane) { consoles[ObjectIdentifier(lane)] = nil }
+
+    private static let mostConsoles = 20
+
     /// Ends everything: schedules at once, runs that sleep at once, other runs after `grace` at the latest.
     package func stop(grace: Duration = .seconds(5)) async {
         guard !isStopping else { return }
@@ -221,6 +295,8 @@ package actor Automation {
             slots[name]?.instance = nil
             slots[name]?.phase = .stopped
         }
+        for console in consoles.values { await console.close() }
+        context.journal.close()
         guard ownsHost else { return }
         await settings.http.client?.shutdown()
         context.scheduler.stop()
@@ -300,7 +376,7 @@ package actor Automation {
         let goesOn = slot.instance != nil
         if !goesOn, slot.phase != .wedged, slot.phase != .disabled { slots[name]?.phase = .failed }
         let text = goesOn ? "not reloaded, the version before goes on" : "not loaded"
-        context.log(.error, "script/\(name): \(text): \(error)")
+        context.log(.error, script: name, "\(text): \(error)")
         return false
     }
 
@@ -344,6 +420,7 @@ package actor Automation {
     /// Gives up scripts whose burst does not end.
     private func watch() {
         for lane in context.pool.giveUpWedged() {
+            consoles.removeValue(forKey: ObjectIdentifier(lane))?.lost()
             guard let (name, slot) = slots.first(where: { $0.value.lane === lane }) else {
                 strays.removeValue(forKey: ObjectIdentifier(lane))?()
                 continue
@@ -355,7 +432,7 @@ package actor Automation {
                 RunRecord(
                     script: name, schedule: run?.name ?? "main", scheduled: run?.scheduled ?? now,
                     started: run?.started ?? now, ended: now, outcome: .killed, error: text))
-            context.log(.error, "script/\(name): \(run?.name ?? "main") \(text)")
+            context.log(.error, script: name, "\(run?.name ?? "main") \(text)")
             slot.instance?.killFlag.stop()
             slot.instance?.abandon()
             slots[name]?.instance = nil

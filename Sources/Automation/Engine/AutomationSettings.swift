@@ -19,6 +19,8 @@ package struct AutomationSettings: Sendable {
     }
 
     package var scripts: [Script] = []
+    /// What one evaluation in a session, and a session's state, may use.
+    package var consoleLimits = ScriptLimits()
     /// Path of the database; nil keeps the scripts' values in memory.
     package var store: String?
     package var storeLimits = StoreLimits()

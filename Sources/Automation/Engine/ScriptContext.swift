@@ -6,7 +6,7 @@ import ProxyModel
 
 /// What all scripts share.
 struct ScriptContext: Sendable {
-    let control: any ControlPlane
+    var control: any ControlPlane
     let store: ScriptStore
     let scheduler: Scheduler
     let pool: ScriptPool
@@ -21,6 +21,13 @@ struct ScriptContext: Sendable {
     var recorder: RecordingControl?
     /// What scripts can call beyond the library.
     var installMore: @Sendable (LuaState, ScriptInstance) throws -> Void = { _, _ in }
+    var journal = ScriptLog()
+
+    /// One line of a script: into the core's log, and to those who follow the scripts' one.
+    func log(_ level: LogLevel, script: String, _ message: String) {
+        journal.append(level, script: script, message, at: clock.wall)
+        log(level, "script/\(script): \(message)")
+    }
 
     var clock: any AutomationClock { scheduler.clock }
 }

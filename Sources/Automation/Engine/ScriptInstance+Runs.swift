@@ -99,6 +99,7 @@ extension ScriptInstance {
             log(.error, record.error)
             completion?(record)
             if case .main = role { loaded(AutomationError(.script, record.error)) }
+            if case .console(let done) = role { done(.failed(.failed, message: record.error, traceback: "")) }
             if case .schedule(let schedule) = role { _ = schedule.ended(record) }
             if case .task(let task) = role { finish(task, record) }
             if case .subscription(let subscription) = role {
@@ -129,7 +130,7 @@ extension ScriptInstance {
         ]
     }
 
-    private func step(_ run: ScriptRun, _ resume: () throws(LuaError) -> LuaCoroutine.Outcome) {
+    func step(_ run: ScriptRun, _ resume: () throws(LuaError) -> LuaCoroutine.Outcome) {
         run.phase = .running
         let facts = CurrentRun(id: run.id, name: run.name, scheduled: run.scheduled, started: run.started)
         shared.withLock { $0.currentRun = facts }
@@ -138,7 +139,9 @@ extension ScriptInstance {
         noteMemory()
         switch outcome {
         case .failure(let error): fail(run, error)
-        case .success(.finished): end(run, .ok, "")
+        case .success(.finished(let values)):
+            run.results = values
+            end(run, .ok, "")
         case .success(.suspended(let wait as ScriptWait)): suspend(run, wait)
         case .success(.suspended): end(run, .failed, "the script waits for nothing")
         }
@@ -263,6 +266,13 @@ extension ScriptInstance {
         if case .subscription(let subscription) = run.role {
             failures = subscription.ended(record)
             context.pool.submit(lane) { [self] in handleNext(subscription) }
+        }
+        if case .console(let done) = run.role {
+            done(
+                ConsoleOutcome(
+                    record, results: run.results, traceback: traceback,
+                    isInterrupted: run.coroutine.stopFlag.isStopped))
+            return noticeIdle()
         }
         if !isLoading, !isAbandoned { context.store.record(record) }
         if outcome != .ok, !isLoading, !isAbandoned { report(record, traceback: traceback, failures: failures) }

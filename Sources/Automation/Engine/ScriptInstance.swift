@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import ControlAPI
 import Foundation
 import LuaRuntime
 import ProxyModel
@@ -41,6 +42,12 @@ final class ScriptInstance: @unchecked Sendable {
     let script: AutomationSettings.Script
     let context: ScriptContext
     let lane: ScriptPool.Lane
+    /// Who makes the changes that the script asks for.
+    let caller: ControlCaller
+    /// Whether calls that change anything are refused: those of the core by its control plane, others by ``admitsChange(_:)``.
+    let isReadOnly: Bool
+    /// Takes the lines that are printed or logged, besides the log; printed ones have no level.
+    private let onLine: (@Sendable (LogLevel?, String) -> Void)?
     /// Stops whatever runs in the state.
     let killFlag = LuaStopFlag()
     let shared = Mutex(Shared())
@@ -61,10 +68,16 @@ final class ScriptInstance: @unchecked Sendable {
     /// What `store.transaction` has gathered.
     var transaction: StoreTransaction?
 
-    init(script: AutomationSettings.Script, context: ScriptContext, lane: ScriptPool.Lane) {
+    init(
+        script: AutomationSettings.Script, context: ScriptContext, lane: ScriptPool.Lane, caller: ControlCaller? = nil,
+        isReadOnly: Bool = false, onLine: (@Sendable (LogLevel?, String) -> Void)? = nil
+    ) {
         self.script = script
         self.context = context
         self.lane = lane
+        self.caller = caller ?? .script(name: script.name)
+        self.isReadOnly = isReadOnly
+        self.onLine = onLine
     }
 
     var name: String { script.name }
@@ -78,7 +91,13 @@ final class ScriptInstance: @unchecked Sendable {
     var currentRun: CurrentRun? { shared.withLock { $0.currentRun } }
 
     func log(_ level: LogLevel, _ message: String) {
-        context.log(level, "script/\(name): \(message)")
+        context.log(level, script: name, message)
+        onLine?(level, message)
+    }
+
+    private func printed(_ line: String) {
+        guard let onLine else { return say(.info, line) }
+        onLine(nil, line)
     }
 
     /// A line that the script itself writes. On the lane.
@@ -115,26 +134,37 @@ final class ScriptInstance: @unchecked Sendable {
     func load(_ source: [UInt8], done: @escaping @Sendable (AutomationError?) -> Void) {
         onLoaded = done
         do {
-            let limits = LuaLimits(
-                memory: script.limits.memory, instructions: script.limits.instructions, burst: script.limits.burst)
-            let folder = URL(fileURLWithPath: script.path).deletingLastPathComponent().path
-            let modules = LuaModuleFolder(path: folder)
-            let state = try LuaState(
-                limits: limits, stopFlag: killFlag, print: { [unowned self] in say(.info, $0) },
-                modules: { [unowned self] name in
-                    if let path = modules.path(name) {
-                        let stamp = ScriptSource.stamp(path)
-                        shared.withLock { $0.modules[path] = .some(stamp) }
-                    }
-                    return try modules.source(name)
-                })
-            self.state = state
-            try Library.install(in: state, for: self)
+            let state = try open()
             let chunk = try state.load(source, name: URL(fileURLWithPath: script.path).lastPathComponent)
             begin(chunk, role: .main, scheduled: context.clock.wall)
         } catch {
             loaded(AutomationError(.script, describe(error).message))
         }
+    }
+
+    /// Makes the Lua state, with everything that scripts can call.
+    func open() throws -> LuaState {
+        let limits = LuaLimits(
+            memory: script.limits.memory, instructions: script.limits.instructions, burst: script.limits.burst)
+        let folder = URL(fileURLWithPath: script.path).deletingLastPathComponent().path
+        let modules = LuaModuleFolder(path: folder)
+        let state = try LuaState(
+            limits: limits, stopFlag: killFlag, print: { [unowned self] in printed($0) },
+            modules: { [unowned self] name in
+                if let path = modules.path(name) {
+                    let stamp = ScriptSource.stamp(path)
+                    shared.withLock { $0.modules[path] = .some(stamp) }
+                }
+                return try modules.source(name)
+            })
+        self.state = state
+        try Library.install(in: state, for: self)
+        return state
+    }
+
+    /// For calls that change something which is not the core's.
+    func admitsChange(_ name: String) throws {
+        if isReadOnly { throw LuaError("\(name): refused, this session is read-only") }
     }
 
     func loaded(_ error: AutomationError?) {

@@ -13,6 +13,8 @@ final class ScriptRun: Hashable, @unchecked Sendable {
         case subscription(ScriptSubscription)
         case task(SpawnedTask)
         case stopHook
+        /// What somebody typed; told how it ended.
+        case console(@Sendable (ConsoleOutcome) -> Void)
     }
 
     enum Phase {
@@ -48,6 +50,7 @@ final class ScriptRun: Hashable, @unchecked Sendable {
     private static let mostLines = 100
     private static let mostLineBytes = 16 << 10
 
+    var results: [LuaValue] = []
     /// Told when the run has ended.
     var completions: [@Sendable (RunRecord) -> Void] = []
 
@@ -65,6 +68,7 @@ final class ScriptRun: Hashable, @unchecked Sendable {
         case .subscription(let subscription): subscription.name
         case .task: "task"
         case .stopHook: "on_stop"
+        case .console: "console"
         }
     }
 

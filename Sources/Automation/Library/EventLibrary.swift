@@ -47,6 +47,7 @@ extension Library {
             return try add(call, .counters(pattern: pattern, threshold: threshold), at: 3)
         }
         try state.register("events.raise") { call in
+            try script.admitsChange("events.raise")
             let name = try call.string(1)
             guard name.hasPrefix(EventFilter.ofScripts), name.utf8.count <= 100, !name.contains("*") else {
                 throw call.argumentError(1, "a name such as \"script.user_cut\" expected")

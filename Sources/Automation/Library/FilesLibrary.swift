@@ -13,6 +13,7 @@ extension Library {
             return folder
         }
         try state.register("files.write") { call in
+            try script.admitsChange("files.write")
             let (folder, name, bytes) = (try folder(), try call.string(1), try call.bytes(2) { Array($0) })
             if let recorder = script.context.recorder {
                 recorder.note(PlannedChange("files.write", "\(name): \(ByteSize.text(Int64(bytes.count)))"))
@@ -38,6 +39,7 @@ extension Library {
             return 1
         }
         try state.register("files.remove") { call in
+            try script.admitsChange("files.remove")
             let (folder, name) = (try folder(), try call.string(1))
             if let recorder = script.context.recorder {
                 recorder.note(PlannedChange("files.remove", name))

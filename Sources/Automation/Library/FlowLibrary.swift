@@ -9,7 +9,7 @@ extension Library {
     /// there were. To end all flows, `flows.close{}` has to be written out.
     static func installFlows(in state: LuaState, for script: ScriptInstance) throws {
         let control = script.context.control
-        let caller = ControlCaller.script(name: script.name)
+        let caller = script.caller
         try register(call: "flows.list", in: state, for: script) { call in
             let selector = try selector(call)
             return try perform(script) {

@@ -9,7 +9,7 @@ extension Library {
     /// and why not.
     static func installHandlers(in state: LuaState, for script: ScriptInstance) throws {
         let control = script.context.control
-        let caller = ControlCaller.script(name: script.name)
+        let caller = script.caller
         let requests = ConfigurationRequests(objects: script.context.objects)
 
         try register(call: "inbounds.add", in: state, for: script) { call in
@@ -23,12 +23,12 @@ extension Library {
         }
         try register(call: "outbounds.add", in: state, for: script) { call in
             let request = try requests.addOutbound(try call.table(1))
-            return answer(call) { _ = try control.addOutbound(request, by: caller) }
+            return try answer(call) { _ = try control.addOutbound(request, by: caller) }
         }
         try register(call: "outbounds.remove", in: state, for: script) { call in
             var request = Xray_App_Proxyman_Command_RemoveOutboundRequest()
             request.tag = try call.string(1)
-            return answer(call) { _ = try control.removeOutbound(request, by: caller) }
+            return try answer(call) { _ = try control.removeOutbound(request, by: caller) }
         }
         try register(call: "rules.add", in: state, for: script) { call in
             let table = try call.table(1)
@@ -40,20 +40,20 @@ extension Library {
         try register(call: "rules.remove", in: state, for: script) { call in
             var request = Xray_App_Router_Command_RemoveRuleRequest()
             request.ruleTag = try call.string(1)
-            return answer(call) { _ = try control.removeRule(request, by: caller) }
+            return try answer(call) { _ = try control.removeRule(request, by: caller) }
         }
         try installBalancers(in: state, for: script)
     }
 
     private static func installBalancers(in state: LuaState, for script: ScriptInstance) throws {
         let control = script.context.control
-        let caller = ControlCaller.script(name: script.name)
+        let caller = script.caller
 
         func override(_ tag: String, _ target: String, _ call: LuaCall) -> LuaReturn {
             var request = Xray_App_Router_Command_OverrideBalancerTargetRequest()
             request.balancerTag = tag
             request.target = target
-            return answer(call) { [request] in _ = try control.overrideBalancerTarget(request, by: caller) }
+            return try answer(call) { [request] in _ = try control.overrideBalancerTarget(request, by: caller) }
         }
 
         try register(call: "balancers.get", in: state, for: script) { call in

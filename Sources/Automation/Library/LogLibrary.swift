@@ -10,7 +10,7 @@ extension Library {
     /// `log.files()` lists the files of the core's logs, `log.rotate{ keep = 7, log = "access" }` renames them and begins new ones.
     static func installLog(in state: LuaState, for script: ScriptInstance) throws {
         let control = script.context.control
-        let caller = ControlCaller.script(name: script.name)
+        let caller = script.caller
         try state.register("log.files") { call in
             push(control.logFiles(), on: call)
             return 1

@@ -49,7 +49,7 @@ extension Library {
             let response = DescriptorPool.shared.message(operation.responseType)
         else { throw LuaError("\(operation.path): message types are not described") }
         let control = script.context.control
-        let caller = ControlCaller.script(name: script.name)
+        let caller = script.caller
         let requests = ConfigurationRequests(objects: script.context.objects)
         let path = "\(tableName(of: operation.service)).\(operation.method)"
         try register(call: path, in: state, for: script) { call in

@@ -14,6 +14,7 @@ extension Library {
             return 1
         }
         try state.register("store.set") { call in
+            try script.admitsChange("store.set")
             let key = try call.string(1)
             if call.isNil(2) {
                 _ = try delete(key, script)
@@ -29,6 +30,7 @@ extension Library {
             return 0
         }
         try state.register("store.incr") { call in
+            try script.admitsChange("store.incr")
             let key = try call.string(1)
             let amount: StoreNumber
             switch call.isNil(2) ? .integer(1) : try call.value(2) {
@@ -43,6 +45,7 @@ extension Library {
             return 1
         }
         try state.register("store.delete") { call in
+            try script.admitsChange("store.delete")
             call.push(try delete(try call.string(1), script))
             return 1
         }

@@ -96,14 +96,14 @@ extension Library {
 
     private static func installUserChanges(in state: LuaState, for script: ScriptInstance) throws {
         let control = script.context.control
-        let caller = ControlCaller.script(name: script.name)
+        let caller = script.caller
         try register(call: "users.add", in: state, for: script) { call in
             let (tag, table) = (try call.string(1), try call.table(2))
             let account = table["account"].table ?? table
             let type = try account.text("_TypedMessage_") ?? account.text("_type")
             if let name = try table.text("protocol") ?? type.map({ UserAccount.protocolName(ofAccount: $0) }) {
                 let operation = addition(try UserAccount.user(table, protocol: name))
-                return answer(call) { try alter(tag, operation, control, caller) }
+                return try answer(call) { try alter(tag, operation, control, caller) }
             }
             return try perform(script) {
                 do {
@@ -111,11 +111,11 @@ extension Library {
                     let operation = addition(try UserAccount.user(table, protocol: name))
                     try alter(tag, operation, control, caller)
                     return ScriptAnswer { call in
-                        _ = answer(call) {}; return 1
+                        _ = try answer(call) {}; return 1
                     }
-                } catch let error as ControlError {
+                } catch let error as ControlError where error.code != .refused {
                     return ScriptAnswer { call in
-                        _ = answer(call) { throw error }; return 2
+                        _ = try answer(call) { throw error }; return 2
                     }
                 }
             }
@@ -125,16 +125,19 @@ extension Library {
             let operation: LuaValue = [
                 "_type": "xray.app.proxyman.command.RemoveUserOperation", "email": .string(email),
             ]
-            return answer(call) { try alter(tag, operation, control, caller) }
+            return try answer(call) { try alter(tag, operation, control, caller) }
         }
     }
 
     /// Pushes true, or nil and the message of a refusal.
-    static func answer(_ call: LuaCall, _ change: () throws -> Void) -> LuaReturn {
+    static func answer(_ call: LuaCall, _ change: () throws -> Void) throws -> LuaReturn {
         do {
             try change()
             call.push(true)
             return 1
+        } catch let error as ControlError where error.code == .refused {
+            // Not an answer to work with, but something that must not be overlooked.
+            throw error
         } catch {
             call.pushNil()
             call.push("\(error)")

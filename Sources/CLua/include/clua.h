@@ -97,6 +97,8 @@ void cl_push_api_table(lua_State *L, const char *name);          // pushes the r
 void cl_push_object_metatable(lua_State *L, void *tag, const char *name, int methods_index);
 void cl_push_object(lua_State *L, void *object, void *tag);      // metatable of `tag` must exist
 void cl_install_require(lua_State *L, void *loader);
+// Pushes the contents of a read-only face and returns 1; nothing and 0 for anything else.
+int cl_push_api_contents(lua_State *L, int index);
 
 // Objects. `cl_object_body` returns the two-word body when the value is an object of `tag`.
 struct cl_object {

@@ -42,5 +42,16 @@ extension FuzzTarget {
             var parser = LuaJSONParser(bytes: Array(text.utf8))
             _ = try? parser.document()
         },
+        // What is typed at a prompt.
+        FuzzTarget(
+            "lua-completion",
+            texts: [
+                #"users.get("vless-in", "al"#, "stats.QueryStats{ pattern = 'x', re", "f({ -- y\n a[", "s:find('\\''",
+            ]
+        ) { text in
+            let context = CompletionContext(text)
+            require(
+                text.utf8.suffix(context.prefix.utf8.count).elementsEqual(context.prefix.utf8), "the end is completed")
+        },
     ]
 }
