@@ -53,8 +53,10 @@ let package = Package(
         swiftTarget(
             "Commands",
             [
-                "Automation", "ControlServer", "ControlAPI", "GRPCWire", "ProxyConfig", "ProxyCore", "ProxyModel",
-                "ProxyProtocols", "Routing", "Telemetry", "XrayProtos", argumentParser, nioCore, nioPosix, protobuf,
+                "Automation", "ScriptAPI", "ControlServer", "ControlAPI", "GRPCWire", "ProxyConfig",
+                "ProxyCore",
+                "ProxyModel", "ProxyProtocols", "Routing", "Telemetry", "XrayProtos", argumentParser, nioCore, nioPosix,
+                protobuf,
                 unixSignals,
             ]),
         swiftTarget(
@@ -64,6 +66,9 @@ let package = Package(
                 protobuf,
                 nioCore, nioHTTP1,
             ]),
+        swiftTarget(
+            "ScriptAPI",
+            ["Automation", "ControlAPI", "GRPCWire", "LuaRuntime", "ProxyModel", "XrayProtos", protobuf, nioCore]),
         swiftTarget(
             "ControlServer",
             ["ControlAPI", "GRPCWire", "ProxyModel", "XrayProtos", protobuf, nioCore, nioPosix],
@@ -112,6 +117,12 @@ let package = Package(
         swiftTests(
             "ControlServerTests",
             ["ControlServer", "ControlAPI", "GRPCWire", "XrayProtos", protobuf, nioCore, nioPosix]),
+        swiftTests(
+            "ScriptAPITests",
+            [
+                "ScriptAPI", "Automation", "ControlServer", "ControlAPI", "GRPCWire", "ProxyCore", "ProxyModel",
+                "ProxyProtocols", "Routing", "Telemetry", "XrayProtos", protobuf, nioCore, nioPosix,
+            ]),
         swiftTests("GRPCWireTests", ["GRPCWire", nioCore, nioPosix, nioEmbedded]),
         swiftTests("LuaRuntimeTests", ["LuaRuntime"]),
         swiftTests("ProxyConfigTests", ["ProxyConfig", "ProxyModel", "XrayProtos", protobuf]),

@@ -8,16 +8,20 @@ package final class ControlServer: Sendable {
     private let server: GRPCServer
     private let health: HealthService?
 
+    /// - Parameter additions: Services that are not the control plane's; those that the selection names are served.
     package init(
         plane: any ControlPlane, selection: ServiceSelection, group: any EventLoopGroup,
-        configuration: GRPCServerConfiguration = GRPCServerConfiguration()
+        configuration: GRPCServerConfiguration = GRPCServerConfiguration(), additions: [ServiceAddition] = []
     ) {
+        let additions = additions.filter { selection.additions.contains($0.name) }
         var names = selection.services.flatMap { [$0.fullName, $0.alias].compactMap(\.self) }
+        names += additions.map(\.fullName)
         if selection.hasReflection { names += ReflectionService.names }
         if selection.hasHealth { names.append(HealthService.name) }
         let health = selection.hasHealth ? HealthService(services: names) : nil
         let handlers = GRPCHandlerTable { table in
             for service in selection.services { ControlHandlers(plane: plane).add(service, to: &table) }
+            for addition in additions { addition.add(&table) }
             if selection.hasReflection { ReflectionService(services: names).add(to: &table) }
             health?.add(to: &table)
         }

@@ -8,6 +8,8 @@ package struct ServiceSelection: Sendable, Equatable {
     package var hasReflection: Bool
     /// grpc.health.v1, which the original does not know.
     package var hasHealth: Bool
+    /// Services that others have added to the server, by name.
+    package var additions: [String] = []
     /// One line for each name that means nothing.
     package var warnings: [String] = []
 
@@ -19,7 +21,9 @@ package struct ServiceSelection: Sendable, Equatable {
 
     /// The services that a configuration's `api.services` names, without regard to case. A name given twice counts once;
     /// an unknown one is left out with a warning.
-    package init(names: [String]) {
+    ///
+    /// - Parameter additions: Names of services that the server could have besides its own.
+    package init(names: [String], additions: [String] = []) {
         self.init(services: [])
         for name in names {
             let lowered = name.lowercased()
@@ -29,8 +33,11 @@ package struct ServiceSelection: Sendable, Equatable {
                 hasReflection = true
             } else if lowered == Self.healthName.lowercased() {
                 hasHealth = true
+            } else if let addition = additions.first(where: { $0.lowercased() == lowered }) {
+                if !self.additions.contains(addition) { self.additions.append(addition) }
             } else {
-                let known = (ControlService.all.map(\.name) + [Self.reflectionName, Self.healthName]).sorted()
+                let known = (ControlService.all.map(\.name) + additions + [Self.reflectionName, Self.healthName])
+                    .sorted()
                 warnings.append("api.services: unknown service \"\(name)\"; known are \(known.joined(separator: ", "))")
             }
         }

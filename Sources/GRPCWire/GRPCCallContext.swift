@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import NIOCore
+import Synchronization
 
 /// What a handler may know about its call.
 package struct GRPCCallContext: Sendable {
@@ -7,10 +8,14 @@ package struct GRPCCallContext: Sendable {
     final class Connection: Sendable {
         let remoteAddress: SocketAddress?
         let localAddress: SocketAddress?
+        let credentials = Mutex<PeerCredentials?>(nil)
 
+        /// On the channel's event loop.
         init(channel: any Channel) {
             remoteAddress = channel.remoteAddress
             localAddress = channel.localAddress
+            // The answer is there when the call returns, because this is the channel's event loop.
+            PeerCredentials.read(from: channel) { [self] found in credentials.withLock { $0 = found } }
         }
     }
 
@@ -27,6 +32,8 @@ package struct GRPCCallContext: Sendable {
     /// The request's metadata; decoded at each use.
     package var metadata: GRPCMetadata { fields.metadata }
     package var authority: String? { fields.value(HeaderBlock.Field.authority) }
+    /// Which process is at the other end of a unix socket; nil on other ones.
+    package var peerCredentials: PeerCredentials? { connection.credentials.withLock { $0 } }
     package var remoteAddress: SocketAddress? { connection.remoteAddress }
     package var localAddress: SocketAddress? { connection.localAddress }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import NIOCore
-import SwiftProtobuf
+package import NIOCore
+package import SwiftProtobuf
 
 /// Lets protobuf messages be read from a `ByteBuffer` and written into one without a copy through `Data`.
 struct MessageBytes: SwiftProtobufContiguousBytes {
@@ -31,7 +31,7 @@ struct MessageBytes: SwiftProtobufContiguousBytes {
 }
 
 /// A request from the bytes of a call; a failure carries grpc-go's text.
-func decodeRequest<Request: Message>(_ type: Request.Type, from bytes: ByteBuffer) throws -> Request {
+package func decodeRequest<Request: Message>(_ type: Request.Type, from bytes: ByteBuffer) throws -> Request {
     do {
         return try Request(serializedBytes: MessageBytes(bytes))
     } catch {
@@ -41,7 +41,8 @@ func decodeRequest<Request: Message>(_ type: Request.Type, from bytes: ByteBuffe
     }
 }
 
-func encodeMessage(_ message: some Message) throws -> ByteBuffer {
+/// The bytes of a message, for a call.
+package func encodeMessage(_ message: some Message) throws -> ByteBuffer {
     let bytes: MessageBytes = try message.serializedBytes()
     return bytes.buffer
 }

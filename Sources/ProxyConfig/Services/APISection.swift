@@ -13,6 +13,8 @@ package struct APIConfiguration: Sendable, Equatable {
         case health = "HealthService"
         /// tidegate.core.v1, our own.
         case flow = "FlowService"
+        /// tidegate.script.v1, which otherwise is on a local socket only.
+        case script = "ScriptService"
     }
 
     /// Without `listen`, connections that are routed to this tag reach the server.

@@ -4,6 +4,10 @@
 package struct AutomationConfiguration: Sendable, Equatable {
     /// Path of the scripts' database; nil for none.
     package var store: String?
+    /// Path of the socket on which the scripts are managed; nil for none.
+    package var socket: String?
+    /// Whether the path was named, and not taken from the store's.
+    package var isSocketNamed = false
     package var scripts: [Script] = []
     /// Limits for the scripts that set none of their own.
     package var limits = Limits()
@@ -87,6 +91,8 @@ enum AutomationSection {
         let object = try node.objectReader()
         var automation = AutomationConfiguration()
         automation.store = try object["store"].map { node.context.path(try notEmpty($0)) }
+        (automation.socket, automation.isSocketNamed) = try decode(
+            socket: object["socket"], store: automation.store)
         if let limits = object["limits"] { automation.limits = try decode(limits: limits) }
         if let files = object["files"] { automation.files = try decode(files: files) }
         if let http = object["http"] { automation.http = try decode(http: http) }
@@ -101,6 +107,21 @@ enum AutomationSection {
             throw ConfigurationError(message: "duplicate script name: \(script.name.quoted)", place: script.place)
         }
         return automation
+    }
+
+    /// Beside the store unless it is named or `false`: `scripts.db` → `scripts.sock`.
+    private static func decode(socket node: ConfigNode?, store: String?) throws -> (path: String?, isNamed: Bool) {
+        guard let node else {
+            guard let store else { return (nil, false) }
+            let name = store.hasSuffix(".db") ? String(store.dropLast(3)) : store
+            return (name + ".sock", false)
+        }
+        if case .bool(false) = node.node.value { return (nil, true) }
+        let text = try notEmpty(node)
+        guard text.first != "@" else {
+            throw node.error("the path of a socket file is needed, which only its owner can open")
+        }
+        return (node.context.path(text), true)
     }
 
     private static func decode(script node: ConfigNode) throws -> [AutomationConfiguration.Script] {
