@@ -53,7 +53,7 @@ let package = Package(
         swiftTarget(
             "Commands",
             [
-                "Automation", "ScriptAPI", "ControlServer", "ControlAPI", "GRPCWire", "ProxyConfig",
+                "Automation", "CLineEditor", "ScriptAPI", "ControlServer", "ControlAPI", "GRPCWire", "ProxyConfig",
                 "ProxyCore",
                 "ProxyModel", "ProxyProtocols", "Routing", "Telemetry", "XrayProtos", argumentParser, nioCore, nioPosix,
                 protobuf,
@@ -91,6 +91,7 @@ let package = Package(
         swiftTarget("GRPCWire", ["CNGHTTP2", nioCore, nioPosix, collections]),
         swiftTarget("LuaRuntime", ["CLua"]),
         swiftTarget("ProxyModel", [crypto]),
+        .target(name: "CLineEditor", linkerSettings: [.linkedLibrary("edit")]),
         .target(name: "CLua", linkerSettings: [.linkedLibrary("lua5.4")]),
         .target(name: "CNGHTTP2", linkerSettings: [.linkedLibrary("nghttp2"), .linkedLibrary("z")]),
 

@@ -6,7 +6,7 @@ import Foundation
 ///
 /// | status | meaning |
 /// |---|---|
-/// | 1 | an API call or the test of a script failed |
+/// | 1 | an API call, a script, its test or a statement failed |
 /// | 2 | the command line is wrong |
 /// | 23 | the configuration is refused |
 /// | 255 | the core could not start |

@@ -156,6 +156,21 @@ package final class GuardedControlPlane: ControlPlane {
         try await base.listOutbounds(request)
     }
 
+    // MARK: flow
+
+    package func listFlows(
+        _ request: Tidegate_Core_V1_ListFlowsRequest
+    ) async throws -> Tidegate_Core_V1_ListFlowsResponse {
+        try await base.listFlows(request)
+    }
+
+    package func closeFlows(
+        _ request: Tidegate_Core_V1_CloseFlowsRequest, by caller: ControlCaller
+    ) async throws -> Tidegate_Core_V1_CloseFlowsResponse {
+        guard try admits("flow.CloseFlows", request, by: caller) else { return .init() }
+        return try await base.closeFlows(request, by: caller)
+    }
+
     // MARK: routing
 
     package func subscribeRoutingStats(

@@ -82,13 +82,17 @@ package struct ScriptService: Sendable {
     private static func run(
         _ request: Tidegate_Script_V1_RunScriptRequest, _ automation: Automation, _ caller: ControlCaller
     ) async throws -> Tidegate_Script_V1_RunScriptResponse {
-        guard !request.dryRun else {
-            throw GRPCStatus(.unimplemented, "a dry run is not available in this build")
-        }
         _ = try await script(request.name, automation)
+        let schedule = request.schedule.isEmpty ? nil : request.schedule
+        guard !request.dryRun else {
+            let run = try await automation.dryRun(request.name, schedule: schedule)
+            return .with {
+                $0.run = .init(run.record)
+                $0.changes = run.changes.map { "\($0)" }
+            }
+        }
         automation.note("run by \(caller)", script: request.name)
-        let record = try await automation.runNow(
-            request.name, schedule: request.schedule.isEmpty ? nil : request.schedule)
+        let record = try await automation.runNow(request.name, schedule: schedule)
         return .with { $0.run = .init(record) }
     }
 

@@ -10,6 +10,7 @@ import ProxyCore
 import ProxyModel
 import ProxyProtocols
 import Routing
+import ScriptAPI
 import Synchronization
 import Telemetry
 import XrayProtos
@@ -21,32 +22,73 @@ final class ProxyService: Sendable {
     private let log: CoreLog
     private let core: ProxyCore
     private let server: ControlServer?
-    private let automation = Mutex<Automation?>(nil)
+    /// The API and the scripts' service, for those who may open the local socket.
+    private let localServer: ControlServer
+    private let automation: AutomationBox
+
+    /// Scripts begin after the API, whose service for them has to know them.
+    private final class AutomationBox: Sendable {
+        let running = Mutex<Automation?>(nil)
+    }
 
     /// Builds everything and opens only the log files.
+    ///
+    /// - Parameter console: Takes the log lines that would go to standard output.
     /// - Throws: An exit status, after one line on standard error.
-    init(_ configuration: CoreConfiguration) throws {
+    init(_ configuration: CoreConfiguration, console: (@Sendable ([UInt8]) -> Void)? = nil) throws {
         for (name, value) in configuration.environment { setenv(name, value, 1) }
         self.configuration = configuration
         group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         do {
-            log = try CoreLog(LogSettings(configuration.log))
+            log = try CoreLog(LogSettings(configuration.log), console: console)
         } catch {
             CommandFailure.report("Failed to start: log: \(error)")
             throw CommandFailure.failedStart
         }
         core = try Self.makeCore(configuration, log: log, group: group)
+        let automation = AutomationBox()
+        self.automation = automation
+        let scripts = ScriptService(version: Version.number) { automation.running.withLock { $0 } }
+        let addition = ServiceAddition(
+            name: APIConfiguration.Service.script.rawValue, fullName: ScriptService.fullName,
+            add: { scripts.add(to: &$0) })
         server = configuration.api.map { [core, group] api in
-            ControlServer(
-                plane: core, selection: ServiceSelection(names: api.services.map(\.rawValue)), group: group)
+            let names = api.services.map(\.rawValue)
+            return ControlServer(
+                plane: core, selection: ServiceSelection(names: names, additions: [addition.name]), group: group,
+                additions: [addition])
         }
+        let all = APIConfiguration.Service.allCases.map(\.rawValue)
+        localServer = ControlServer(
+            plane: core, selection: ServiceSelection(names: all, additions: [addition.name]), group: group,
+            additions: [addition])
     }
 
     /// Builds a core from the configuration and throws it away.
     static func check(_ configuration: CoreConfiguration) throws {
+        _ = try silentCore(configuration)
+    }
+
+    /// A core that listens nowhere: with the inbounds, users, outbounds and rules of a configuration, or with nothing in it.
+    static func idleCore(_ configuration: CoreConfiguration?) async throws -> ProxyCore {
+        var configuration = configuration ?? CoreConfiguration()
+        for index in configuration.inbounds.indices {
+            let settings = configuration.inbounds[index].receiverSettings
+            guard var receiver = try? settings.typed(as: Xray_App_Proxyman_ReceiverConfig.self) else { continue }
+            receiver.clearPortList()
+            receiver.listen.address = .ip(Data([127, 0, 0, 1]))
+            guard let packed = try? TypedMessages.pack(receiver) else { continue }
+            configuration.inbounds[index].receiverSettings = packed
+        }
+        let core = try silentCore(configuration)
+        try await core.start()
+        return core
+    }
+
+    private static func silentCore(_ configuration: CoreConfiguration) throws -> ProxyCore {
         let silent = LogSettings(errorLevel: .none, error: .none, access: .none)
         guard let log = try? CoreLog(silent) else { throw CommandFailure.failedStart }
-        _ = try makeCore(configuration, log: log, group: MultiThreadedEventLoopGroup.singleton)
+        return try makeCore(configuration, log: log, group: MultiThreadedEventLoopGroup.singleton)
     }
 
     private static func makeCore(
@@ -80,7 +122,8 @@ final class ProxyService: Sendable {
             }
             if let scripts = configuration.automation {
                 let running = try await Automation.start(settings: AutomationSettings(scripts), control: core)
-                automation.withLock { $0 = running }
+                automation.running.withLock { $0 = running }
+                try await openSocket(scripts)
             }
         } catch {
             await stop(grace: .zero)
@@ -90,11 +133,24 @@ final class ProxyService: Sendable {
         log.write(.warning, "core", "Tidegate \(Version.number) started")
     }
 
+    /// A path that nobody has asked for is no reason not to start.
+    private func openSocket(_ scripts: AutomationConfiguration) async throws {
+        guard let socket = scripts.socket else { return }
+        let path = URL(fileURLWithPath: socket).path
+        do {
+            try await localServer.listen(on: path + ",0600")
+        } catch {
+            guard !scripts.isSocketNamed else { throw error }
+            log.write(.warning, "automation", "\(error); `tidegate script` and `tidegate repl` cannot reach this core")
+        }
+    }
+
     /// Ends in the order in which things depend on each other: no new connections, then the scripts, then the flows (which
     /// may go on for `grace`), the API, and the log last.
     func stop(grace: Duration) async {
         await core.stopListening()
-        await automation.withLock { $0 }?.stop(grace: grace)
+        await automation.running.withLock { $0 }?.stop(grace: grace)
+        await localServer.stop(grace: .zero)
         await core.stop(grace: grace)
         await server?.stop(grace: .seconds(1))
         log.write(.warning, "core", "stopped")
@@ -133,7 +189,7 @@ extension LogTarget {
 }
 
 extension AutomationSettings {
-    fileprivate init(_ automation: AutomationConfiguration) {
+    init(_ automation: AutomationConfiguration) {
         self.init()
         store = automation.store
         files = automation.files?.folder
@@ -146,6 +202,7 @@ extension AutomationSettings {
             outbound: { try ConfigurationParts.outbound(from: JSONDocument(text: $0).root) },
             rule: { try ConfigurationParts.rule(from: JSONDocument(text: $0).root) })
         if !http.allow.isEmpty { http.client = AsyncScriptHTTPClient() }
+        consoleLimits = ScriptLimits(automation.limits)
         scripts = automation.scripts.map { script in
             var item = Script(name: script.name, path: script.path)
             item.isEnabled = script.enabled

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import CLineEditor
+import ControlAPI
+import Foundation
+import ProxyConfig
+import ScriptAPI
+import Synchronization
+
+/// `tidegate repl`.
+struct ReplCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "repl", abstract: "A Lua prompt inside a core.",
+        discussion: """
+            With --socket, or when a core already runs with the configuration of -c, the session is in that core; otherwise -c \
+            starts one in this process, which ends with the session. Input that is not a terminal is run without a prompt, \
+            statement by statement, and ends at the first error.
+
+            Status: 0, 1 for an error in such input or a core that cannot be reached, 2 for the command line, 23 for the \
+            configuration, 255 when the core cannot be started.
+            """)
+
+    @OptionGroup var target: ScriptConnectionOptions
+    @Flag(help: "Refuse calls that would change anything.") var readOnly = false
+
+    func run() async throws {
+        le_use_utf8()
+        let isInteractive = isatty(STDIN_FILENO) != 0 && isatty(STDOUT_FILENO) != 0
+        let screen = ConsoleScreen(isInteractive: isInteractive)
+        var status: Int32 = 1
+        try await ScriptFailure.telling {
+            let place = try await ReplPlace.find(target, screen: screen, isInteractive: isInteractive)
+            do {
+                status = try await converse(place, screen: screen, isInteractive: isInteractive)
+            } catch {
+                await place.leave()
+                throw error
+            }
+            await place.leave()
+        }
+        if status != 0 { throw ExitCode(status) }
+    }
+
+    private func converse(_ place: ReplPlace, screen: ConsoleScreen, isInteractive: Bool) async throws -> Int32 {
+        let connection = try await place.client.openConsole(isReadOnly: readOnly) { screen.line($0) }
+        let repl = Repl(
+            client: place.client, connection: connection, isInteractive: isInteractive, interrupts: Interrupts(),
+            screen: screen)
+        let pending = Repl.PendingInput()
+        let status: Int32
+        if isInteractive {
+            let client = place.client
+            let editor = LineEditor(history: ConsoleHistory(), onTyping: { screen.typing($0) }) { line in
+                await Repl.complete(
+                    line, pending: pending.text, client: client, connection: connection, columns: Int(le_columns()))
+            }
+            guard let editor else { throw ScriptFailure("the terminal cannot be used") }
+            let mode = readOnly ? ", read-only" : ""
+            screen.write(
+                "Tidegate \(connection.version), \(place.description)\(mode). :help tells more, Ctrl-D ends.\n")
+            status = await repl.run(editor, pending: pending)
+            editor.close()
+        } else {
+            status = await repl.run(PipedInput(), pending: pending)
+        }
+        await connection.close()
+        return status
+    }
+}
+
+/// The core that a session is in: one that runs already, or one of this process.
+struct ReplPlace {
+    let client: ScriptClient
+    let description: String
+    private let service: ProxyService?
+    private let folder: String?
+
+    static func find(
+        _ target: ScriptConnectionOptions, screen: ConsoleScreen, isInteractive: Bool
+    ) async throws -> ReplPlace {
+        if let socket = target.socket {
+            return ReplPlace(
+                client: try await target.connect(), description: "in the core at \(socket)", service: nil, folder: nil)
+        }
+        var options = ConfigurationOptions()
+        options.files = target.files
+        let configuration = try options.load()
+        if let path = ScriptConnectionOptions.path(in: configuration), FileManager.default.fileExists(atPath: path) {
+            // Somebody else's core must not get a second one beside it.
+            guard access(path, R_OK | W_OK) == 0 else { throw ScriptFailure("\(path) may only be opened by its owner") }
+            if let client = try? await ScriptConnectionOptions.connect(to: path) {
+                return ReplPlace(client: client, description: "in the core at \(path)", service: nil, folder: nil)
+            }
+        }
+        return try await start(configuration, screen: screen, isInteractive: isInteractive)
+    }
+
+    /// Starts a core here. It is spoken to over its socket as any other is.
+    private static func start(
+        _ configuration: CoreConfiguration, screen: ConsoleScreen, isInteractive: Bool
+    ) async throws -> ReplPlace {
+        var configuration = configuration
+        var automation = configuration.automation ?? AutomationConfiguration()
+        var folder: String?
+        let path: String
+        if let named = ScriptConnectionOptions.path(in: configuration) {
+            path = named
+        } else {
+            var template = Array((NSTemporaryDirectory() + "/tidegate-XXXXXX").utf8CString)
+            guard mkdtemp(&template) != nil else { throw ScriptFailure("no temporary folder can be made") }
+            let made = String(decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            folder = made
+            path = made + "/core.sock"
+        }
+        automation.socket = path
+        automation.isSocketNamed = true
+        configuration.automation = automation
+        // The core's lines would land in the middle of what is typed, or among the results.
+        let service = try ProxyService(configuration) { bytes in
+            let text = String(decoding: bytes, as: UTF8.self)
+            for line in text.split(separator: "\n") {
+                if isInteractive {
+                    screen.line(DisplayText.safe(String(line)))
+                } else {
+                    try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
+                }
+            }
+        }
+        try await service.start()
+        let client = try await ScriptConnectionOptions.connect(to: path)
+        return ReplPlace(client: client, description: "in a core of its own", service: service, folder: folder)
+    }
+
+    /// Lets the core go; one of this process ends.
+    func leave() async {
+        await client.close()
+        await service?.stop(grace: .zero)
+        if let folder { try? FileManager.default.removeItem(atPath: folder) }
+    }
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import TestSupport
+
+/// A terminal of its own (tmux), in which a program runs: keys go in, and what a person would see comes out.
+final class Terminal {
+    private let tmux: URL
+    /// The server, in the foreground so that it ends with the test.
+    private let host: ChildProcess
+    private let server = "tidegate-\(UUID().uuidString.prefix(8))"
+
+    /// - Parameters:
+    ///   - command: Run by a shell; when it ends, the line "ended STATUS" appears.
+    ///   - environment: Additions.
+    init(_ command: String, environment: [String: String] = [:], columns: Int = 100, rows: Int = 40) throws {
+        guard let tmux = CommandResult.program("tmux"), let python = CommandResult.program("python3") else {
+            throw Failure("tmux or python3 is not installed")
+        }
+        self.tmux = tmux
+        // Threads of a test block signals, and what they start would, too: Ctrl-C would do nothing in there.
+        let unblock =
+            "import os, signal, sys; signal.pthread_sigmask(signal.SIG_SETMASK, []); os.execv(sys.argv[1], sys.argv[1:])"
+        let folder = FileManager.default.temporaryDirectory
+        host = try ChildProcess(
+            python, ["-c", unblock, tmux.path, "-L", server, "-f", "/dev/null", "-D"], in: folder,
+            log: folder.appendingPathComponent("\(server).log"))
+        let settings = environment.map { "\($0.key)='\($0.value)'" }.joined(separator: " ")
+        let shell = "env \(settings) TERM=screen LANG=C.UTF-8 \(command); echo ended $?; exec sleep 600"
+        // The server listens a moment after it has started.
+        var problem = ""
+        let isThere = try Wait.until {
+            let result = try CommandResult.of(
+                tmux, ["-L", server, "-N", "new-session", "-d", "-x", "\(columns)", "-y", "\(rows)", shell])
+            problem = result.errors
+            return result.status == 0
+        }
+        guard isThere else { throw Failure("tmux: \(problem)") }
+    }
+
+    deinit {
+        host.end(SIGTERM)
+        let log = FileManager.default.temporaryDirectory.appendingPathComponent("\(server).log")
+        try? FileManager.default.removeItem(at: log)
+    }
+
+    /// Text as it is.
+    func type(_ text: String) throws {
+        try send(["-l", text])
+    }
+
+    /// Keys by tmux's names: Enter, Tab, C-c, C-d, Up.
+    func press(_ keys: String...) throws {
+        try send(keys)
+    }
+
+    /// A line and Enter.
+    func enter(_ line: String) throws {
+        try type(line)
+        try press("Enter")
+    }
+
+    /// What is on the screen and has scrolled off it.
+    func screen() throws -> String {
+        try CommandResult.of(tmux, ["-L", server, "capture-pane", "-p", "-J", "-S", "-500"]).output
+    }
+
+    /// Waits until the screen holds the text, so many times.
+    func wait(for text: String, times: Int = 1) throws -> Bool {
+        let found = try Wait.until { try screen().components(separatedBy: text).count > times }
+        if !found { throw Failure("the terminal does not show \"\(text)\":\n\(try screen())") }
+        return true
+    }
+
+    private func send(_ keys: [String]) throws {
+        let result = try CommandResult.of(tmux, ["-L", server, "send-keys", "-t", ":0"] + keys)
+        guard result.status == 0 else { throw Failure("tmux: \(result.errors)") }
+    }
+}
