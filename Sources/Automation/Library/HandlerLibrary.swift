@@ -49,7 +49,7 @@ extension Library {
         let control = script.context.control
         let caller = script.caller
 
-        func override(_ tag: String, _ target: String, _ call: LuaCall) -> LuaReturn {
+        func override(_ tag: String, _ target: String, _ call: LuaCall) throws -> LuaReturn {
             var request = Xray_App_Router_Command_OverrideBalancerTargetRequest()
             request.balancerTag = tag
             request.target = target
@@ -70,10 +70,10 @@ extension Library {
         try register(call: "balancers.override", in: state, for: script) { call in
             let target = try call.string(2)
             guard !target.isEmpty else { throw call.argumentError(2, "a tag expected; balancers.release sets it free") }
-            return override(try call.string(1), target, call)
+            return try override(try call.string(1), target, call)
         }
         try register(call: "balancers.release", in: state, for: script) { call in
-            override(try call.string(1), "", call)
+            try override(try call.string(1), "", call)
         }
         try register(call: "log.restart", in: state, for: script) { _ in
             try change(script) { _ = try await control.restartLogger(.init(), by: caller) }
