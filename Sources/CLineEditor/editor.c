@@ -4,6 +4,7 @@
 #include "clineeditor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <histedit.h>
 #include <langinfo.h>
 #include <locale.h>
@@ -140,6 +141,27 @@ const char *le_read(le_editor *editor, const char *text, enum le_status *status)
 void le_add_history(le_editor *editor, const char *line) {
     HistEvent event;
     history(editor->history, &event, H_ENTER, line);
+}
+
+static int interrupts[2] = {-1, -1};
+
+static void note_interrupt(int number) {
+    int error = errno;
+    char byte = (char)number;
+    // A full pipe holds interruptions enough.
+    if (write(interrupts[1], &byte, 1) < 0) errno = error;
+    errno = error;
+}
+
+int le_interrupts(void) {
+    struct sigaction action;
+    if (pipe2(interrupts, O_CLOEXEC) != 0) return -1;
+    fcntl(interrupts[1], F_SETFL, O_NONBLOCK);
+    memset(&action, 0, sizeof action);
+    action.sa_handler = note_interrupt;
+    action.sa_flags = SA_RESTART;
+    sigemptyset(&action.sa_mask);
+    return sigaction(SIGINT, &action, NULL) == 0 ? interrupts[0] : -1;
 }
 
 int le_columns(void) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Dispatch
+import CLineEditor
 import Foundation
 import Synchronization
 
@@ -11,15 +11,19 @@ final class Interrupts: Sendable {
         var count = 0
     }
 
-    // Set up in init, and only held after that.
-    nonisolated(unsafe) private let source: any DispatchSourceSignal
     private let state = Mutex(State())
 
-    init() {
-        signal(SIGINT, SIG_IGN)
-        source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
-        source.setEventHandler { [weak self] in self?.fire() }
-        source.activate()
+    /// One for the process.
+    static let shared = Interrupts()
+
+    private init() {
+        let descriptor = le_interrupts()
+        guard descriptor >= 0 else { return }
+        // Sources of libdispatch lose a signal that comes to the wrong thread at the wrong moment.
+        Thread { [self] in
+            var byte: UInt8 = 0
+            while read(descriptor, &byte, 1) == 1 { fire() }
+        }.start()
     }
 
     /// How often Ctrl-C has come.

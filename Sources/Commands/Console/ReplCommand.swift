@@ -44,7 +44,7 @@ struct ReplCommand: AsyncParsableCommand {
     private func converse(_ place: ReplPlace, screen: ConsoleScreen, isInteractive: Bool) async throws -> Int32 {
         let connection = try await place.client.openConsole(isReadOnly: readOnly) { screen.line($0) }
         let repl = Repl(
-            client: place.client, connection: connection, isInteractive: isInteractive, interrupts: Interrupts(),
+            client: place.client, connection: connection, isInteractive: isInteractive, interrupts: Interrupts.shared,
             screen: screen)
         let pending = Repl.PendingInput()
         let status: Int32

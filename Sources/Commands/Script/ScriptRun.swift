@@ -41,7 +41,7 @@ struct ScriptRun: ScriptSubcommand {
     private func runFile(_ client: ScriptClient) async throws {
         let source = try ScriptFile.read(name)
         let screen = ConsoleScreen(isInteractive: false)
-        let interrupts = Interrupts()
+        let interrupts = Interrupts.shared
         let session = try await client.openConsole(isReadOnly: false) { screen.line($0) }
         var hasFailed = false
         do {

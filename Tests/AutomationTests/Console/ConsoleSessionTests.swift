@@ -63,7 +63,9 @@ struct ConsoleSessionTests {
     @Test func aCallThatWaitsIsWaitedFor() async throws {
         let bench = try await Bench()
         #expect(try await bench.values("#users.list('in')") == [1])
-        async let value = bench.values("(function() sleep('5s') return 'late' end)()")
+        async let value = bench.values("(function() print('in') sleep('5s') return 'late' end)()")
+        while bench.lines.isEmpty { await Task.yield() }
+        await bench.automation.quiet()
         await bench.bench.clock.advance(by: .seconds(5)) { await bench.automation.quiet() }
         #expect(try await value == ["late"])
         await bench.end()

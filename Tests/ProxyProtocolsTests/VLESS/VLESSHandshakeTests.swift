@@ -68,7 +68,10 @@ struct VLESSHandshakeTests {
         ("0000000000000000000000000000000001 0001", "flow required"),
         ("0000000000000000000000000000000001 0003", "flow required"),
         ("0000000000000000000000000000000001 12 0a1078746c732d727072782d766973696f6e 01", "flow needs TLS 1.3"),
-        ("0000000000000000000000000000000001 12 0a1078746c732d727072782d766973696f6e 02", "flow does not carry datagrams"),
+        (
+            "0000000000000000000000000000000001 12 0a1078746c732d727072782d766973696f6e 02",
+            "flow does not carry datagrams"
+        ),
     ])
     func refusesWithoutAnAnswer(request: String, reason: String) {
         let outcome = runInPieces(make, bytes(request))
