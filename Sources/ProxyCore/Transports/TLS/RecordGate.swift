@@ -11,6 +11,8 @@ final class RecordGate: ChannelDuplexHandler {
     typealias OutboundOut = ByteBuffer
 
     private static let headLength = 5
+    /// RFC 8446, section 5.2.
+    private static let longestRecord = 16_384 + 256
 
     /// Where bytes go that pass TLS by: the context of the layer above for writes, closures for reads.
     struct Bypass {
@@ -77,12 +79,26 @@ final class RecordGate: ChannelDuplexHandler {
     }
 
     private func nextRecord() -> ByteBuffer? {
-        guard var bytes = held,
-            let length = bytes.getInteger(at: bytes.readerIndex + 3, as: UInt16.self),
+        guard var bytes = held else { return nil }
+        guard Self.mayBeginRecord(bytes) else {
+            // No TLS, which is for the handler above to judge, and at once: a record of that length may never be complete.
+            splits = false
+            return nil
+        }
+        guard let length = bytes.getInteger(at: bytes.readerIndex + 3, as: UInt16.self),
             let record = bytes.readSlice(length: Self.headLength + Int(length))
         else { return nil }
         held = bytes
         return record
+    }
+
+    /// Judges as many bytes of a record's head as there are: type, version, length.
+    private static func mayBeginRecord(_ bytes: ByteBuffer) -> Bool {
+        let start = bytes.readerIndex
+        if let type = bytes.getInteger(at: start, as: UInt8.self), !(20...24).contains(type) { return false }
+        if let major = bytes.getInteger(at: start + 1, as: UInt8.self), major != 3 { return false }
+        if let length = bytes.getInteger(at: start + 3, as: UInt16.self), length > longestRecord { return false }
+        return true
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
