@@ -8,6 +8,8 @@ import ProxyModel
 /// Opens an inbound's ports. Each event loop has a listening socket of its own on a TCP port, among which the kernel spreads
 /// the connections: none is handed from loop to loop, and each stays on its loop for life.
 struct InboundListener: Sendable {
+    private static let sharedPort = ChannelOptions.socket(SocketOptionLevel(SOL_SOCKET), SO_REUSEPORT)
+
     let services: CoreServices
     let loops: LoopSet
 
@@ -31,18 +33,17 @@ struct InboundListener: Sendable {
 
     private func openTCP(_ inbound: Inbound, _ address: SocketAddress) async throws {
         do {
-            // Alone first: a port that somebody else listens on is an error, which SO_REUSEPORT would hide.
-            let probe = try await withIPv4Fallback(address) { address in
-                try await ServerBootstrap(group: loops.group)
-                    .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-                    .serverChannelInitializer { channel in
-                        channel.eventLoop.makeCompletedFuture { try inbound.transport.socket.apply(to: channel) }
-                    }
-                    .bind(to: address).get()
+            // The first alone: a port that somebody else listens on is an error, which SO_REUSEPORT would hide. Once it
+            // listens it lets the others in; no connection meets a socket that is closed again.
+            var loops = loops.contexts[...]
+            guard let first = loops.popFirst() else { return }
+            let alone = try await withIPv4Fallback(address) { address in
+                try await bootstrap(inbound, on: first.eventLoop, sharesPort: false).bind(to: address).get()
             }
-            let bound = probe.localAddress ?? address
-            try await probe.close()
-            for loop in loops.contexts {
+            inbound.opened(alone)
+            try await alone.setOption(Self.sharedPort, value: 1).get()
+            let bound = alone.localAddress ?? address
+            for loop in loops {
                 inbound.opened(try await bootstrap(inbound, on: loop.eventLoop, sharesPort: true).bind(to: bound).get())
             }
         } catch {
@@ -124,9 +125,7 @@ struct InboundListener: Sendable {
         let services = services
         let loops = loops
         return ServerBootstrap(group: group)
-            .serverChannelOption(
-                ChannelOptions.socket(SocketOptionLevel(SOL_SOCKET), SO_REUSEPORT), value: sharesPort ? 1 : 0
-            )
+            .serverChannelOption(Self.sharedPort, value: sharesPort ? 1 : 0)
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelOption(.maxMessagesPerRead, value: 16)

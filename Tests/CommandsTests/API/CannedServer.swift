@@ -68,7 +68,7 @@ final class CannedServer: Sendable {
             let console = APIConsole(
                 output: { text in output.withLock { $0 += text } }, error: { text in errors.withLock { $0 += text } },
                 input: { Data(input.utf8) })
-            let arguments = line.prefix(1) + ["-server=\(address)", "-t", "20"] + line.dropFirst()
+            let arguments = line.prefix(1) + ["-server=\(address)", "-t", "120"] + line.dropFirst()
             let status = await APIInvocation(console: console).run(Array(arguments))
             let made = canned.calls.withLock { calls in
                 defer { calls = [] }
