@@ -122,7 +122,7 @@ let package = Package(
             "ScriptAPITests",
             [
                 "ScriptAPI", "Automation", "ControlServer", "ControlAPI", "GRPCWire", "ProxyCore", "ProxyModel",
-                "ProxyProtocols", "Routing", "Telemetry", "XrayProtos", protobuf, nioCore, nioPosix,
+                "ProxyProtocols", "Routing", "Telemetry", "TestSupport", "XrayProtos", protobuf, nioCore, nioPosix,
             ]),
         swiftTests("GRPCWireTests", ["GRPCWire", nioCore, nioPosix, nioEmbedded]),
         swiftTests("LuaRuntimeTests", ["LuaRuntime"]),

@@ -78,7 +78,7 @@ import XrayProtos
         #expect(failed?.message.contains("broken.lua:1:") == true)
         #expect(try await stage.client.kill("good") == 0)
         for text in ["disabled by \(me)", "enabled by \(me)", "to be reloaded, by \(me)", "0 runs killed by \(me)"] {
-            await stage.log.wait(for: "script/good: \(text)")
+            try await stage.log.wait(for: "script/good: \(text)")
         }
         await stage.end()
     }
@@ -89,9 +89,9 @@ import XrayProtos
         let reader = Task {
             try await stage.client.log("good", last: 10, follow: true) { lines.add("\($0.level) \($0.message)") }
         }
-        await lines.wait(for: "info top")
+        try await lines.wait(for: "info top")
         _ = try await stage.client.run("good", schedule: "", isDry: false)
-        await lines.wait(for: "info ran")
+        try await lines.wait(for: "info ran")
         reader.cancel()
         _ = await reader.result
         var last: [String] = []
@@ -137,7 +137,7 @@ import XrayProtos
         let stage = try await ServiceStage()
         let (session, lines) = try await stage.console()
         let evaluation = Task { try await session.evaluate("print('in') sleep('1h')") }
-        await lines.wait(for: "in")
+        try await lines.wait(for: "in")
         #expect(try await session.complete("users.re").candidates == ["remove("])
         let second = await #expect(throws: ConsoleFailure.self) { try await session.evaluate("1") }
         #expect(second?.message == "another evaluation is under way")
@@ -155,7 +155,7 @@ import XrayProtos
         #expect(session.caller == "console \(NSUserName()) (pid \(ProcessInfo.processInfo.processIdentifier))")
         let values = try await session.evaluate("users.remove('vless-in', 'alice@example.com')")
         #expect(values.map(\.boolean) == [true])
-        await stage.log.wait(for: "user alice@example.com removed from inbound vless-in by \(session.caller)")
+        try await stage.log.wait(for: "user alice@example.com removed from inbound vless-in by \(session.caller)")
         await session.close()
         await stage.end()
     }
@@ -204,7 +204,7 @@ import XrayProtos
         let stage = try await ServiceStage()
         let (session, lines) = try await stage.console()
         let evaluation = Task { try await session.evaluate("print('in') sleep('1h')") }
-        await lines.wait(for: "in")
+        try await lines.wait(for: "in")
         await stage.end()
         await #expect(throws: (any Error).self) { try await evaluation.value }
     }

@@ -13,6 +13,7 @@ import Routing
 import ScriptAPI
 import Synchronization
 import Telemetry
+import TestSupport
 import XrayProtos
 
 /// A core with one VLESS user (which carries no traffic), scripts in a folder, and the service on a socket.
@@ -83,9 +84,9 @@ final class ServiceStage: Sendable {
         var all: [String] { lines.withLock { $0 } }
         func add(_ line: String) { lines.withLock { $0.append(line) } }
 
-        /// Waits until a line has the text; the test's own time limit bounds it.
-        func wait(for text: String) async {
-            while !all.contains(where: { $0.contains(text) }) { await Task.yield() }
+        /// Waits until a line has the text.
+        func wait(for text: String) async throws {
+            try await eventually { all.contains { $0.contains(text) } }
         }
     }
 

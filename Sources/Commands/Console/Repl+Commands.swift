@@ -78,7 +78,7 @@ extension Repl {
         while interrupts.count == before {
             do {
                 let shown = printer.text(try await evaluate(words[1]))
-                if isInteractive, drawn > 0 { screen.write("\u{1b}[\(drawn)A\u{1b}[J") }
+                if isInteractive, drawn > 0 { screen.write("\r\u{1b}[\(drawn)A\u{1b}[J") }
                 screen.write(shown)
                 drawn = shown.split(separator: "\n", omittingEmptySubsequences: false).count - 1
             } catch let failure as ConsoleFailure where failure.kind == .interrupted {

@@ -3,6 +3,7 @@ import ControlAPI
 import LuaRuntime
 import ProxyModel
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Automation
@@ -64,7 +65,7 @@ struct ConsoleSessionTests {
         let bench = try await Bench()
         #expect(try await bench.values("#users.list('in')") == [1])
         async let value = bench.values("(function() print('in') sleep('5s') return 'late' end)()")
-        while bench.lines.isEmpty { await Task.yield() }
+        try await eventually { !bench.lines.isEmpty }
         await bench.automation.quiet()
         await bench.bench.clock.advance(by: .seconds(5)) { await bench.automation.quiet() }
         #expect(try await value == ["late"])
@@ -101,7 +102,7 @@ struct ConsoleSessionTests {
     @Test func aLoopWithoutEndIsInterruptedAndTheSessionGoesOn() async throws {
         let bench = try await Bench(limits: .init(instructions: .max, burst: .seconds(3600)))
         async let outcome = bench.failure("print('in') while true do pcall(function() while true do end end) end")
-        while bench.lines.isEmpty { await Task.yield() }
+        try await eventually { !bench.lines.isEmpty }
         bench.session.interrupt()
         #expect(await outcome?.kind == .interrupted)
         #expect(try await bench.values("1") == [1])
@@ -111,7 +112,7 @@ struct ConsoleSessionTests {
     @Test func aSleepIsInterrupted() async throws {
         let bench = try await Bench()
         async let outcome = bench.failure("print('in') sleep('1h')")
-        while bench.lines.isEmpty { await Task.yield() }
+        try await eventually { !bench.lines.isEmpty }
         bench.session.interrupt()
         #expect(await outcome?.kind == .interrupted)
         await bench.end()
@@ -216,7 +217,7 @@ struct ConsoleSessionTests {
     @Test func stoppingTheAutomationEndsSessions() async throws {
         let bench = try await Bench()
         async let outcome = bench.failure("print('in') sleep('1h')")
-        while bench.lines.isEmpty { await Task.yield() }
+        try await eventually { !bench.lines.isEmpty }
         await bench.end()
         #expect(await outcome != nil)
         await #expect(throws: AutomationError.self) {
