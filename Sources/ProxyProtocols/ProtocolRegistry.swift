@@ -73,11 +73,11 @@ package struct ProtocolRegistry: ProtocolFactory {
         outbound(Xray_Proxy_Loopback_Config.self) { s, assets throws(ControlError) in
             try LoopbackOutbound(s, assets: assets)
         }
+        outbound(Xray_Proxy_Dns_Config.self) { s, assets throws(ControlError) in try DNSOutbound(s, assets: assets) }
 
         missing("shadowsocks_2022 relay", inbound: "shadowsocks_2022.RelayServerConfig")
         missing("hysteria", inbound: "hysteria.ServerConfig")
         missing("tun", inbound: "tun.Config")
-        missing("dns", outbound: "dns.Config")
         missing("hysteria", outbound: "hysteria.ClientConfig")
         kinds["xray.proxy.wireguard.DeviceConfig"] = .missing("wireguard", inbound: true, outbound: true)
         return ProtocolRegistry(kinds: kinds)

@@ -12,6 +12,8 @@ import Telemetry
 import TestSupport
 import XrayProtos
 
+import class ProxyCore.Resolver
+
 /// A running core with real sockets: an inbound on a free port, `freedom` as the default, statistics on.
 final class CoreStage {
     static let alice = UUID(uuidString: "b831381d-6324-4d53-ad4f-8cda48b30811")!
@@ -22,11 +24,12 @@ final class CoreStage {
 
     /// - Parameters:
     ///   - log: Where the core's lines go; nowhere if it is not given.
+    ///   - resolver: Finds names; the system's if it is not given.
     ///   - configure: Changes the configuration before the core is made.
     ///   - settings: Makes the inbound's settings, knowing the port of the server behind the proxy.
     init(
         policy: Xray_App_Policy_Policy = .init(), outbound: any SwiftProtobuf.Message = CoreStage.openFreedom,
-        log: CoreLog? = nil, configure: (inout CoreSettings) throws -> Void = { _ in },
+        log: CoreLog? = nil, resolver: Resolver = Resolver(), configure: (inout CoreSettings) throws -> Void = { _ in },
         settings: (UInt16) throws -> any SwiftProtobuf.Message
     ) async throws {
         server = try ByteServer()
@@ -49,7 +52,7 @@ final class CoreStage {
         core = try ProxyCore(
             configuration, factory: ProtocolRegistry.all,
             log: log ?? CoreLog(LogSettings(errorLevel: .none, error: .none, access: .none)),
-            group: MultiThreadedEventLoopGroup.singleton, assets: AssetDirectory())
+            group: MultiThreadedEventLoopGroup.singleton, assets: AssetDirectory(), resolver: resolver)
         try await core.start()
     }
 

@@ -22,7 +22,7 @@ struct ProtocolRegistryTests {
 
     @Test(arguments: [
         ("xray.proxy.freedom.Config", "freedom"), ("xray.proxy.blackhole.Config", "blackhole"),
-        ("xray.proxy.loopback.Config", "loopback"),
+        ("xray.proxy.loopback.Config", "loopback"), ("xray.proxy.dns.Config", "dns"),
     ])
     func makesOutboundsFromEmptySettings(type: String, name: String) throws {
         #expect(try registry.makeOutbound(typed(type), assets: AssetDirectory())?.name == name)

@@ -48,7 +48,7 @@ extension ProxyCore: RehearsedCore {
             case .discard(_, let hold):
                 flow.idleLimit = hold
                 promise.succeed(flow.summary)
-            case .dial, .serve:
+            case .dial, .serve, .queries:
                 promise.succeed(flow.summary)
             }
         }

@@ -79,7 +79,6 @@ final class PacketSession {
 
     private func open(_ session: Session, outbound: Outbound, _ packet: Packet) -> PacketFlow? {
         guard flows.count < Self.flowLimit else { return nil }
-        let link: (any PacketLink)?
         var key = FlowKey(outbound: ObjectIdentifier(outbound))
         if outbound.mux?.packets != nil, session.target.port == 443, outbound.mux?.udp443 == .reject {
             services.log.write(.info, session: session.logID, "app/proxyman/outbound", "XUDP rejected UDP/443 traffic")
@@ -89,16 +88,16 @@ final class PacketSession {
             // The connection that carries them is counted.
             return start(MuxPacketLink(carrier, globalID: globalID), session, outbound, key, isCounted: false)
         }
-        switch outbound.packets(for: session) {
-        case .socket(let plan):
-            link = UDPSocketLink(plan: plan, services: services, loop: loop)
-        case .stream(let plan):
-            if !plan.servesAllTargets { key.target = session.target }
-            link = StreamPacketLink(plan: plan, outbound: outbound, session: session, services: services, loop: loop)
-        case .relay(let plan):
-            link = RelayPacketLink(plan: plan, outbound: outbound, session: session, services: services, loop: loop)
+        let plan = outbound.packets(for: session)
+        switch plan {
+        case .stream(let stream):
+            if !stream.servesAllTargets { key.target = session.target }
+        case .queries:
+            key.target = session.target
+        case .socket, .relay, .refuse:
+            break
         case .discard:
-            link = nil
+            return start(nil, session, outbound, key)
         case .reenter(let plan):
             if let again = session.reentering(plan.inboundTag) {
                 self.route(again, packet)
@@ -107,11 +106,14 @@ final class PacketSession {
                 services.log.write(.warning, session: session.logID, "proxy/\(outbound.proto.name)", why)
             }
             return nil
-        case .refuse(let why):
-            services.log.write(.warning, session: session.logID, "proxy/\(outbound.proto.name)", why)
+        }
+        do {
+            let link = try services.packetLink(plan, by: outbound, session: session, on: loop)
+            return start(link, session, outbound, key)
+        } catch {
+            services.log.write(.warning, session: session.logID, "proxy/\(outbound.proto.name)", "\(error)")
             return nil
         }
-        return start(link, session, outbound, key)
     }
 
     private func start(

@@ -47,6 +47,9 @@ final class RoutePhase: StreamPhase, @unchecked Sendable {  // confined to the s
             session.enter(SwallowPhase(session, flow: flow, request: request, response: response, hold: hold))
         case .serve(let server):
             session.enter(ServePhase(session, flow: flow, server: server))
+        case .queries(let queries, let framing):
+            session.enter(
+                QueryPhase(session, queries, framing: framing, by: outbound, flow: flow, request: request))
         case .refuse(let why):
             refuse(why, by: outbound)
         case .reenter:

@@ -18,18 +18,22 @@ package enum StreamPlan {
     case discard(response: ByteBuffer?, hold: TimeAmount)
     /// Give the inbound connection to a server inside this process.
     case serve(any InProcessServer)
+    /// Answer the messages in it, which are framed like this.
+    case queries(QueryPlan, framing: any PacketStreamCodec)
     /// Ask the router again, as if it had come in elsewhere.
     case reenter(ReentryPlan)
     case refuse(String)
 }
 
-package enum PacketPlan {
+package indirect enum PacketPlan {
     /// A UDP socket per source; `admits` is asked for every target address.
     case socket(PacketSocketPlan)
     /// Frames in a connection that is dialled.
     case stream(PacketStreamPlan)
     /// Each in a datagram of its own to a server.
     case relay(PacketRelayPlan)
+    /// Answer each.
+    case queries(QueryPlan)
     /// Swallow everything.
     case discard
     /// Ask the router again, as if they had come in elsewhere.

@@ -69,16 +69,30 @@ extension Outbound {
     /// What the protocol does with a stream, from the address that is set for this outbound.
     func stream(for session: Session) -> StreamPlan {
         let plan = proto.stream(for: session)
-        guard let sendThrough, case .dial(var dial) = plan else { return plan }
-        dial.localAddress = sendThrough.address(for: session)
-        return .dial(dial)
+        guard let address = sendThrough?.address(for: session) else { return plan }
+        switch plan {
+        case .dial(var dial):
+            dial.localAddress = address
+            return .dial(dial)
+        case .queries(var queries, let framing):
+            queries.link = queries.link.from(address)
+            return .queries(queries, framing: framing)
+        case .discard, .serve, .refuse, .reenter: return plan
+        }
     }
 
     /// What the protocol does with datagrams, from the address that is set for this outbound.
     func packets(for session: Session) -> PacketPlan {
         let plan = proto.packets(for: session)
         guard let address = sendThrough?.address(for: session) else { return plan }
-        switch plan {
+        return plan.from(address)
+    }
+}
+
+extension PacketPlan {
+    /// The plan with an address of this machine for its sockets.
+    fileprivate func from(_ address: IPAddress) -> PacketPlan {
+        switch self {
         case .socket(var socket):
             socket.localAddress = address
             return .socket(socket)
@@ -89,7 +103,10 @@ extension Outbound {
             relay.localAddress = address
             relay.association?.dial.localAddress = address
             return .relay(relay)
-        case .discard, .refuse, .reenter: return plan
+        case .queries(var queries):
+            queries.link = queries.link.from(address)
+            return .queries(queries)
+        case .discard, .refuse, .reenter: return self
         }
     }
 }

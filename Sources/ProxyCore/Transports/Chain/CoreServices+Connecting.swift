@@ -73,7 +73,7 @@ extension CoreServices {
                 hops.append(Hop(outbound: carrier, plan: plan))
             case .refuse(let why):
                 throw DialError(description: "the outbound \(tag) refuses to carry the connection: \(why)")
-            case .discard, .serve, .reenter:
+            case .discard, .serve, .queries, .reenter:
                 throw DialError(description: "the outbound \(tag) (\(carrier.proto.name)) cannot carry a connection")
             }
         }
