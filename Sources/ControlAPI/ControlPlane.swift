@@ -120,7 +120,7 @@ package protocol ControlPlane: AnyObject, Sendable {
     /// Writes one line to the core's error log.
     func writeLog(_ level: LogLevel, _ message: String)
     /// Raises an event of a script's own.
-    func raise(_ event: CoreEvent.OfScript)
+    func raise(_ event: CoreEvent.OfScript) throws
     /// Events from now on; a reader that falls more than `buffer` events behind loses the oldest ones and is told how many.
     func events(buffer: Int) -> AsyncStream<EventDelivery>
     /// Calls `body` with each event of the topics from now on, one after another in their order, on the thread that raises

@@ -32,3 +32,13 @@ package struct FlowReport: Sendable, Equatable {
         self.age = age
     }
 }
+
+extension FlowSelector: CustomStringConvertible {
+    /// `email=a@example.com source=192.0.2.1`; `all` when nothing is given.
+    package var description: String {
+        let parts = [
+            ("inbound", inbound), ("outbound", outbound), ("email", email), ("source", source.map { "\($0)" }),
+        ].compactMap { name, value in value.map { "\(name)=\($0)" } }
+        return parts.isEmpty ? "all" : parts.joined(separator: " ")
+    }
+}

@@ -48,7 +48,7 @@ struct DryRunTests {
         #expect(run.record.schedule == "job")
         #expect(
             run.changes.map(\.operation) == [
-                "HandlerService/AlterInbound", "HandlerService/RemoveOutbound", "flows.close", "StatsService/GetStats",
+                "handler.AlterInbound", "handler.RemoveOutbound", "flows.close", "stats.GetStats",
                 "http.GET", "store.set", "store.set", "store.delete",
             ])
         #expect(run.changes[0].detail.contains("\"email\":\"a@x\""), "\(run.changes[0])")
@@ -87,7 +87,7 @@ struct DryRunTests {
         let run = try await automation.dryRun("chunk")
         #expect(run.record.schedule == "main" && run.record.outcome == .failed)
         #expect(run.record.error.hasPrefix("chunk.lua:1: no"))
-        #expect(run.changes.map(\.operation) == ["HandlerService/AlterInbound"])
+        #expect(run.changes.map(\.operation) == ["handler.AlterInbound"])
         await automation.stop()
     }
 

@@ -59,7 +59,7 @@ import Testing
             let core = try ScriptedCore(scripts: ["cut": source])
             try core.start()
             let dry = try core.run(["script", "run", "cut", "--dry-run"])
-            #expect(dry.status == 0 && dry.output.hasPrefix("would call HandlerService/AlterInbound "), "\(dry)")
+            #expect(dry.status == 0 && dry.output.hasPrefix("would call handler.AlterInbound "), "\(dry)")
             #expect(dry.output.contains("bob@example.com"))
             #expect(try core.run(["repl"], input: "users.count('vless-in')\n").output == "2\n")
         }

@@ -146,7 +146,7 @@ extension MemoryPlane {
 
     func listFlows(
         _ request: Tidegate_Core_V1_ListFlowsRequest
-    ) async throws -> Tidegate_Core_V1_ListFlowsResponse { throw refusal }
+    ) async throws -> Tidegate_Core_V1_ListFlowsResponse { .init() }
     func closeFlows(
         _ request: Tidegate_Core_V1_CloseFlowsRequest, by caller: ControlCaller
     ) async throws -> Tidegate_Core_V1_CloseFlowsResponse { throw refusal }

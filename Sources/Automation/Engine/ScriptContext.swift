@@ -18,7 +18,7 @@ struct ScriptContext: Sendable {
     var http = ScriptHTTPSettings()
     var objects: ConfigurationObjects?
     /// Set in a rehearsal: it is told of what is not done.
-    var recorder: RecordingControl?
+    var recorder: ChangeRecorder?
     /// What scripts can call beyond the library.
     var installMore: @Sendable (LuaState, ScriptInstance) throws -> Void = { _, _ in }
     var journal = ScriptLog()

@@ -47,7 +47,6 @@ extension Library {
             return try add(call, .counters(pattern: pattern, threshold: threshold), at: 3)
         }
         try state.register("events.raise") { call in
-            try script.admitsChange("events.raise")
             let name = try call.string(1)
             guard name.hasPrefix(EventFilter.ofScripts), name.utf8.count <= 100, !name.contains("*") else {
                 throw call.argumentError(1, "a name such as \"script.user_cut\" expected")
@@ -56,7 +55,7 @@ extension Library {
             guard table.array.isEmpty else { throw call.argumentError(2, "fields by name expected") }
             let fields = try LuaJSON.encode(.table(table))
             guard fields.utf8.count <= 16_384 else { throw LuaError("events.raise: the fields are larger than 16 kB") }
-            script.context.control.raise(.init(name: name, script: script.name, fields: fields))
+            try script.context.control.raise(.init(name: name, script: script.name, fields: fields))
             return 0
         }
         try state.register("events.wait") { call in

@@ -138,7 +138,8 @@ final class ScriptStage: Sendable {
         settings.http.allow = ["*"]
         settings.http.client = http
         (settings.zone, settings.session) = state.withLock { ($0.zone, "process \($0.processes)") }
-        let automation = try await Automation.start(settings: settings, control: control, host: host) { level, text in
+        let automation = try await Automation.start(settings: settings, control: control.plane, host: host) {
+            level, text in
             let prefix = "script/\(script.name): "
             let text = text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : text
             self.state.withLock { $0.lines.append(Line(script: script.name, level: level, text: text)) }

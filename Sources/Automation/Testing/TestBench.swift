@@ -40,7 +40,7 @@ final class TestBench: Sendable {
             stage: stage, folder: URL(fileURLWithPath: file).deletingLastPathComponent(),
             onTest: { [tests] in try tests.add($0, $1) })
         var context = ScriptContext(
-            control: stage.control, store: try ScriptStore(path: nil),
+            control: stage.control.plane, store: try ScriptStore(path: nil),
             scheduler: Scheduler(clock: stage.clock, isDriven: true), pool: pool, zone: .gmt, session: "test",
             log: { [printed] level, text in printed.add(level, text) })
         context.files = stage.files
