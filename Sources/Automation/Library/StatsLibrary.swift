@@ -67,7 +67,12 @@ extension Library {
         LibraryEntry(
             "stats.watch", "stats.watch(pattern, threshold, fn [, { name, buffer }]) -> subscription",
             """
-            Calls `fn` when a counter reaches the threshold: raised with the byte that does it, once for each crossing. In the             pattern `*` stands for any text, and counters that are made later are watched, too. Where the part behind the last             `>>>` is `*`, the counters that differ there alone are added up: `user>>>*>>>traffic>>>*` watches each             user's up and down together. A counter that has reached the threshold already is told at once; one that is reset may             cross again. `fn` gets `{ name = "counter.crossed", counter, value, threshold }` and `email` or `tag`.
+            Calls `fn` when a counter reaches the threshold: raised with the byte that does it, once for each \
+            crossing. In the pattern `*` stands for any text, and counters that are made later are watched, too. \
+            Where the part behind the last `>>>` is `*`, the counters that differ there alone are added up: \
+            `user>>>*>>>traffic>>>*` watches each user's up and down together. A counter that has reached the \
+            threshold already is told at once; one that is reset may cross again. `fn` gets `{ name = \
+            "counter.crossed", counter, value, threshold }` and `email` or `tag`.
             """,
             example: """
                 stats.watch("user>>>a@example.com>>>traffic>>>*", size("10GB"), function(event)

@@ -53,6 +53,25 @@ enum DisplayText {
         return result + "…"
     }
 
+    /// The text in lines of at most so many columns, broken at blanks. Lines that begin with a blank, as code does, stay.
+    static func wrapped(_ text: String, to columns: Int) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false).map { line -> String in
+            guard width(String(line)) > columns, line.first != " " else { return String(line) }
+            var lines = [""]
+            for word in line.split(separator: " ").map(String.init) {
+                let last = lines[lines.count - 1]
+                if last.isEmpty {
+                    lines[lines.count - 1] = word
+                } else if width(last) + 1 + width(word) <= columns {
+                    lines[lines.count - 1] = last + " " + word
+                } else {
+                    lines.append(word)
+                }
+            }
+            return lines.joined(separator: "\n")
+        }.joined(separator: "\n")
+    }
+
     private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         // Also what turns the direction of writing around.

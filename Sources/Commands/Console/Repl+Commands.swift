@@ -55,7 +55,7 @@ extension Repl {
             }
             screen.write(table.text(width: screen.printer.width))
         } else if let entry = LibraryReference.entry(named: name) {
-            screen.write(LibraryReference.help(entry) + "\n")
+            screen.write(DisplayText.wrapped(LibraryReference.help(entry), to: screen.printer.width) + "\n")
         } else {
             let entries = LibraryReference.entries(prefix: name)
             guard !entries.isEmpty else {

@@ -135,6 +135,14 @@ struct LineCompletionTests {
     }
 }
 
+struct DisplayTextTests {
+    @Test func proseIsWrappedAndCodeIsNot() {
+        let text = "one two three four\n\n    code that is long\nword-longer-than-that"
+        #expect(
+            DisplayText.wrapped(text, to: 9) == "one two\nthree\nfour\n\n    code that is long\nword-longer-than-that")
+    }
+}
+
 struct TextTableTests {
     @Test func whatDoesNotFitIsCutOff() {
         var table = TextTable(["a", "bb", "c"], alignments: [.left, .right])
