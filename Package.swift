@@ -141,7 +141,7 @@ let package = Package(
                 nioCore, nioPosix, nioEmbedded,
             ]),
         swiftTests("RoutingTests", ["Routing", "ProxyModel", "Telemetry", "XrayProtos", protobuf]),
-        swiftTests("SniffingTests", ["Sniffing", nioCore]),
+        swiftTests("SniffingTests", ["Sniffing", "TestSupport", nioCore]),
         swiftTests("TelemetryTests", ["Telemetry", "ProxyModel"]),
         swiftTests("XrayProtosTests", ["XrayProtos", protobuf]),
     ]

@@ -73,10 +73,17 @@ final class InboundDatagrams: @unchecked Sendable {  // confined to `loop.eventL
             logID: loop.nextLogID(), inboundTag: inbound.tag, inboundProtocol: inbound.proto.name,
             fromRemoteUser: inbound.proto.servesRemoteUsers, source: source, local: local, user: user,
             level: user?.level ?? inbound.proto.userLevel, target: target)
-        let session = PacketSession(services: services, loop: loop, origin: origin) { [weak self] packet in
+        let session = PacketSession(services: services, loop: loop, origin: origin, sniffing: inbound.sniffing) {
+            [weak self] packet in
             self?.deliver(packet, to: source, from)
         }
-        session.onIdle = { [weak self] in self?.sources.removeValue(forKey: source)?.session.close() }
+        let leave = { [weak self] in
+            guard let left = self?.sources.removeValue(forKey: source) else { return }
+            left.session.close()
+        }
+        session.onIdle = leave
+        // Sources that nothing is kept for must not use the limit up.
+        session.onRefusal = leave
         let opened = Source(session: session, email: user?.email)
         sources[source] = opened
         return opened

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import NIOCore
+import ProxyModel
 import Telemetry
 
 /// Carries the datagrams of a flow to their targets and back; confined to its event loop.
@@ -19,6 +20,8 @@ final class PacketFlow {
     private let downlink: Counter?
     private let deliver: (Packet) -> Void
     private var isClosed = false
+    /// The only target of the source, and what takes its place at the far side.
+    var replacement: (target: Destination, by: Destination)?
     var onClose: (() -> Void)?
     /// Called before `onClose` when the link ended the flow.
     var onFailure: ((any Error) -> Void)?
@@ -52,7 +55,8 @@ final class PacketFlow {
         flow.countUplink(bytes, now: loop.now)
         guard let link else { return }
         uplink?.add(bytes)
-        link.send(packet)
+        guard let replacement else { return link.send(packet) }
+        link.send(Packet(payload: packet.payload, peer: replacement.by))
     }
 
     func close() {
@@ -71,6 +75,7 @@ final class PacketFlow {
         let bytes = packet.payload.readableBytes
         downlink?.add(bytes)
         flow.countDownlink(bytes, now: loop.now)
-        deliver(packet)
+        guard let replacement else { return deliver(packet) }
+        deliver(Packet(payload: packet.payload, peer: replacement.target))
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import NIOCore
 import ProxyModel
+import Sniffing
 import Telemetry
 
 /// The datagrams of one source: each target is routed by the rules once, and all targets that go to the same outbound share
@@ -19,23 +20,34 @@ final class PacketSession {
     private static let rememberedTargets = 1024
     /// Flows of one source; datagrams that would need another are dropped until one has fallen silent.
     private static let flowLimit = 256
+    /// Targets whose route is being looked for; datagrams to others are dropped meanwhile.
+    private static let openingLimit = 256
 
     private let services: CoreServices
     private let loop: LoopContext
     private let origin: Session
+    private let sniffing: SniffingSettings?
     /// Takes datagrams that come back; `peer` is where they come from.
     private let deliver: (Packet) -> Void
+    private var openings: [Destination: PacketOpening] = [:]
     private var routes: [Destination: PacketFlow] = [:]
     private var flows: [FlowKey: PacketFlow] = [:]
     private var isClosed = false
     private var globalID: UInt64 { XUDPCodec.globalID(of: origin.source) }
     /// Called when the last flow has ended by itself.
     var onIdle: (() -> Void)?
+    /// Called when datagrams were turned away by whom they were for, and nothing else is kept for this source.
+    var onRefusal: (() -> Void)?
 
-    init(services: CoreServices, loop: LoopContext, origin: Session, deliver: @escaping (Packet) -> Void) {
+    /// - Parameter sniffing: Nil = nothing is sniffed.
+    init(
+        services: CoreServices, loop: LoopContext, origin: Session, sniffing: SniffingSettings?,
+        deliver: @escaping (Packet) -> Void
+    ) {
         self.services = services
         self.loop = loop
         self.origin = origin
+        self.sniffing = sniffing
         self.deliver = deliver
     }
 
@@ -43,9 +55,11 @@ final class PacketSession {
         guard !isClosed else { return }
         if let flow = routes[packet.peer] {
             flow.send(packet)
-            return
+        } else if let opening = openings[packet.peer] {
+            if case .isSniffed(let content) = opening.add(packet) { route(opening, content) }
+        } else {
+            open([packet], to: packet.peer, as: origin.to(packet.peer), sniffing)
         }
-        route(origin.to(packet.peer), packet)
     }
 
     var hasFlows: Bool { !flows.isEmpty }
@@ -54,53 +68,92 @@ final class PacketSession {
         guard !isClosed else { return }
         isClosed = true
         onIdle = nil
+        onRefusal = nil
+        for opening in openings.values { opening.stopSniffing() }
+        openings = [:]
         for flow in flows.values { flow.close() }
         flows = [:]
         routes = [:]
     }
 
-    private func route(_ session: Session, _ packet: Packet) {
-        services.route(session, on: loop.eventLoop) { [weak self] route in
-            self?.follow(route, session: session, packet: packet)
+    // MARK: Opening
+
+    private func open(
+        _ packets: [Packet], to peer: Destination, as session: Session, _ sniffing: SniffingSettings?
+    ) {
+        guard openings.count < Self.openingLimit else { return }
+        let opening = PacketOpening(to: peer, as: session, sniffing)
+        openings[peer] = opening
+        var content: SniffedContent?
+        for packet in packets {
+            if case .isSniffed(let found) = opening.add(packet) { content = found }
         }
+        guard opening.isSniffing else { return route(opening, content) }
+        opening.limit(on: loop.eventLoop) { [weak self] in self?.route(opening, nil) }
     }
 
-    private func follow(_ route: CoreServices.Route, session: Session, packet: Packet) {
-        guard !isClosed else { return }
-        services.logRoute(session, route)
-        guard let outbound = route.outbound else { return }
-        let shared = FlowKey(outbound: ObjectIdentifier(outbound))
-        let own = FlowKey(outbound: shared.outbound, target: packet.peer)
-        guard let flow = flows[shared] ?? flows[own] ?? open(session, outbound: outbound, packet) else { return }
+    private func route(_ opening: PacketOpening, _ content: SniffedContent?) {
+        guard openings[opening.peer] === opening else { return }
+        opening.stopSniffing()
+        if let content, let settings = opening.settings, let name = opening.session.take(content, settings) {
+            services.log.write(
+                .info, session: opening.session.logID, "app/dispatcher", "sniffed domain: \(name)")
+        }
+        services.route(opening.session, on: loop.eventLoop) { [weak self] route in self?.follow(route, opening) }
+    }
+
+    private func follow(_ route: CoreServices.Route, _ opening: PacketOpening) {
+        guard openings[opening.peer] === opening else { return }
+        openings[opening.peer] = nil
+        services.logRoute(opening.session, route)
+        guard let outbound = route.outbound, let flow = flow(by: outbound, opening) else {
+            if flows.isEmpty, openings.isEmpty { onRefusal?() }
+            return
+        }
         if routes.count >= Self.rememberedTargets { routes.removeAll(keepingCapacity: true) }
-        routes[packet.peer] = flow
-        flow.send(packet)
+        routes[opening.peer] = flow
+        for packet in opening.packets { flow.send(packet) }
     }
 
-    private func open(_ session: Session, outbound: Outbound, _ packet: Packet) -> PacketFlow? {
+    // MARK: Flows
+
+    /// The flow for a target: one that there is, or another.
+    private func flow(by outbound: Outbound, _ opening: PacketOpening) -> PacketFlow? {
+        let shared = FlowKey(outbound: ObjectIdentifier(outbound))
+        let own = FlowKey(outbound: shared.outbound, target: opening.peer)
+        // What comes back from a domain that took the target's place has to look as if it came from the target.
+        let isReplaced = opening.session.target != opening.peer
+        if let flow = flows[own] ?? (isReplaced ? nil : flows[shared]) { return flow }
         guard flows.count < Self.flowLimit else { return nil }
-        var key = FlowKey(outbound: ObjectIdentifier(outbound))
+        return newFlow(opening, outbound, isReplaced ? own : shared, own: own)
+    }
+
+    /// - Parameters:
+    ///   - key: Where the flow is kept; `own` for one that serves this target only.
+    private func newFlow(_ opening: PacketOpening, _ outbound: Outbound, _ key: FlowKey, own: FlowKey) -> PacketFlow? {
+        let session = opening.session
+        var key = key
         if outbound.mux?.packets != nil, session.target.port == 443, outbound.mux?.udp443 == .reject {
             services.log.write(.info, session: session.logID, "app/proxyman/outbound", "XUDP rejected UDP/443 traffic")
             return nil
         }
         if let carrier = loop.muxCarrier(for: session, by: outbound, services) {
             // The connection that carries them is counted.
-            return start(MuxPacketLink(carrier, globalID: globalID), session, outbound, key, isCounted: false)
+            return start(MuxPacketLink(carrier, globalID: globalID), opening, outbound, key, isCounted: false)
         }
         let plan = outbound.packets(for: session)
         switch plan {
         case .stream(let stream):
-            if !stream.servesAllTargets { key.target = session.target }
+            if !stream.servesAllTargets { key = own }
         case .queries:
-            key.target = session.target
+            key = own
         case .socket, .relay, .refuse:
             break
         case .discard:
-            return start(nil, session, outbound, key)
+            return start(nil, opening, outbound, key)
         case .reenter(let plan):
             if let again = session.reentering(plan.inboundTag) {
-                self.route(again, packet)
+                open(opening.packets, to: opening.peer, as: again, plan.sniffing)
             } else {
                 let why = "\(session.target) goes in circles through \(outbound.tag)"
                 services.log.write(.warning, session: session.logID, "proxy/\(outbound.proto.name)", why)
@@ -109,7 +162,7 @@ final class PacketSession {
         }
         do {
             let link = try services.packetLink(plan, by: outbound, session: session, on: loop)
-            return start(link, session, outbound, key)
+            return start(link, opening, outbound, key)
         } catch {
             services.log.write(.warning, session: session.logID, "proxy/\(outbound.proto.name)", "\(error)")
             return nil
@@ -117,12 +170,15 @@ final class PacketSession {
     }
 
     private func start(
-        _ link: (any PacketLink)?, _ session: Session, _ outbound: Outbound, _ key: FlowKey, isCounted: Bool = true
+        _ link: (any PacketLink)?, _ opening: PacketOpening, _ outbound: Outbound, _ key: FlowKey,
+        isCounted: Bool = true
     ) -> PacketFlow {
+        let session = opening.session
         let flow = services.openFlow(session, outboundTag: outbound.tag, on: loop, idleLimit: Self.idleLimit)
         let packets = PacketFlow(
             flow: flow, loop: loop, link: link, uplink: isCounted ? outbound.uplink : nil,
             downlink: isCounted ? outbound.downlink : nil, deliver: deliver)
+        if session.target != opening.peer { packets.replacement = (opening.peer, session.target) }
         packets.onClose = { [weak self] in self?.left(key) }
         packets.onFailure = { [services] error in
             services.log.write(

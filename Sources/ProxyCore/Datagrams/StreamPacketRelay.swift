@@ -10,12 +10,16 @@ final class StreamPacketRelay {
     private var responseHeader: ByteBuffer?
     private var session: PacketSession?
 
-    init(services: CoreServices, loop: LoopContext, end: StreamEnd, session: Session, request: PacketRequest) {
+    init(
+        services: CoreServices, loop: LoopContext, end: StreamEnd, session: Session, sniffing: SniffingSettings?,
+        request: PacketRequest
+    ) {
         self.end = end
         self.codec = request.codec
         self.target = request.target
         self.responseHeader = request.responseHeader
-        self.session = PacketSession(services: services, loop: loop, origin: session) { [weak self] packet in
+        self.session = PacketSession(services: services, loop: loop, origin: session, sniffing: sniffing) {
+            [weak self] packet in
             self?.deliver(packet)
         }
         self.session?.onIdle = { [weak self] in self?.end.finish() }

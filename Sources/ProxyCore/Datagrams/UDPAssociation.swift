@@ -32,7 +32,8 @@ final class UDPAssociation: @unchecked Sendable {  // confined to `loop.eventLoo
 
     /// Binds on the address that the connection came in on; gives the address that the client may send to.
     func start(local: Endpoint) -> EventLoopFuture<Endpoint> {
-        packets = PacketSession(services: services, loop: loop, origin: origin) { [weak self] packet in
+        packets = PacketSession(services: services, loop: loop, origin: origin, sniffing: inbound.sniffing) {
+            [weak self] packet in
             self?.deliver(packet)
         }
         return UDPSockets.bind(to: SocketAddress(local.ip, port: 0), on: loop.eventLoop) { [weak self] data, from in

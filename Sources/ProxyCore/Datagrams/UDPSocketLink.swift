@@ -19,7 +19,9 @@ final class UDPSocketLink: PacketLink, @unchecked Sendable {  // confined to `lo
     private let loop: LoopContext
     private var sockets: [Bool: Socket] = [:]
     private var names: [String: IPAddress] = [:]
-    private var waitingForNames = 0
+    /// Datagrams to names that are being looked up, in their order.
+    private var waitingForNames: [String: [(payload: ByteBuffer, port: UInt16)]] = [:]
+    private var waitingCount = 0
     private var receive: ((Packet) -> Void)?
     private var failed: ((any Error) -> Void)?
     private var isClosed = false
@@ -56,17 +58,22 @@ final class UDPSocketLink: PacketLink, @unchecked Sendable {  // confined to `lo
         failed = nil
         for case .bound(let channel) in sockets.values { channel.close(promise: nil) }
         sockets = [:]
+        waitingForNames = [:]
     }
 
     private func lookUp(_ name: String, then payload: ByteBuffer, port: UInt16) {
-        guard waitingForNames < Self.waitingLimit else { return }
-        waitingForNames += 1
+        guard waitingCount < Self.waitingLimit else { return }
+        waitingCount += 1
+        waitingForNames[name, default: []].append((payload, port))
+        guard waitingForNames[name]?.count == 1 else { return }
         services.resolver.resolve(name, on: loop.eventLoop).assumeIsolated().whenSuccess { [self] addresses in
-            waitingForNames -= 1
-            guard !isClosed, let ip = plan.resolution.order(addresses).first(where: { plan.admits?($0, port) ?? true })
+            let waiting = waitingForNames.removeValue(forKey: name) ?? []
+            waitingCount -= waiting.count
+            guard !isClosed,
+                let ip = plan.resolution.order(addresses).first(where: { plan.admits?($0, port) ?? true })
             else { return }
             names[name] = ip
-            send(payload, to: ip, port: port)
+            for datagram in waiting { send(datagram.payload, to: ip, port: datagram.port) }
         }
     }
 

@@ -13,7 +13,8 @@ final class PacketPhase: StreamPhase {
         var routed = session.routed(target: request.target, user: request.user)
         routed.vlessRoute = request.vlessRoute
         relay = StreamPacketRelay(
-            services: session.services, loop: session.loop, end: session.end, session: routed, request: request)
+            services: session.services, loop: session.loop, end: session.end, session: routed,
+            sniffing: session.inbound.sniffing, request: request)
     }
 
     func begin() {

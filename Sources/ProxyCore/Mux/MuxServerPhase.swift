@@ -109,7 +109,9 @@ final class MuxServerPhase: StreamPhase {
         var origin = session.routed(target: target, user: request.user)
         origin.vlessRoute = request.vlessRoute
         let table = session.loop.xudp
-        let source = table.take(frame.globalID, of: origin, services: session.services, loop: session.loop)
+        let source = table.take(
+            frame.globalID, of: origin, sniffing: session.inbound.sniffing, services: session.services,
+            loop: session.loop)
         source.deliver = { packet in packets.send(packet) }
         source.onTaken = { packets.close() }
         source.packets.onIdle = { packets.close() }

@@ -13,11 +13,15 @@ final class XUDPSource {
         var deliver: ((Packet) -> Void)?
     }
 
-    fileprivate init(key: XUDPTable.Key?, services: CoreServices, loop: LoopContext, origin: Session) {
+    fileprivate init(
+        key: XUDPTable.Key?, services: CoreServices, loop: LoopContext, origin: Session, sniffing: SniffingSettings?
+    ) {
         self.key = key
         let outlet = Outlet()
         self.outlet = outlet
-        packets = PacketSession(services: services, loop: loop, origin: origin) { outlet.deliver?($0) }
+        packets = PacketSession(services: services, loop: loop, origin: origin, sniffing: sniffing) {
+            outlet.deliver?($0)
+        }
     }
 
     /// Where datagrams go that come back; nil while no session is there to take them.
@@ -40,8 +44,12 @@ final class XUDPTable {
     private var sources: [Key: XUDPSource] = [:]
 
     /// The source of an id; a new one for 0 and for an id that is not known. A session that has it loses it.
-    func take(_ globalID: UInt64, of origin: Session, services: CoreServices, loop: LoopContext) -> XUDPSource {
-        guard globalID != 0 else { return XUDPSource(key: nil, services: services, loop: loop, origin: origin) }
+    func take(
+        _ globalID: UInt64, of origin: Session, sniffing: SniffingSettings?, services: CoreServices, loop: LoopContext
+    ) -> XUDPSource {
+        guard globalID != 0 else {
+            return XUDPSource(key: nil, services: services, loop: loop, origin: origin, sniffing: sniffing)
+        }
         let key = Key(globalID: globalID, inbound: origin.inboundTag, email: origin.user?.email ?? "")
         if let known = sources[key] {
             let onTaken = known.onTaken
@@ -49,7 +57,7 @@ final class XUDPTable {
             onTaken?()
             return known
         }
-        let source = XUDPSource(key: key, services: services, loop: loop, origin: origin)
+        let source = XUDPSource(key: key, services: services, loop: loop, origin: origin, sniffing: sniffing)
         sources[key] = source
         return source
     }

@@ -2,9 +2,9 @@
 
 /// Inputs in hexadecimal. The first two were sent by OpenSSL and by a QUIC client, and Xray 26.7.28 found `localhost` in
 /// both; the others were made by a script of its own with Python's `cryptography`.
-enum SniffVectors {
+package enum SniffVectors {
     /// A TLS 1.3 ClientHello in its record.
-    static let clientHello = """
+    package static let clientHello = """
         1603010200010001fc030387377d1d9dda52c02d4b80d404a33d947a965dfbf2d2484762ce4a9fdeb0808320368915ceaf0c165a\
         3f89c1058e131aace6a9c54fca4f9cdf6b35166ec7a5630c0024130213031301c02cc030c02bc02fcca9cca8c024c028c023c027\
         009f009e006b006700ff0100018f0000000e000c0000096c6f63616c686f7374000b000403000102000a00160014001d0017001e\
@@ -18,7 +18,7 @@ enum SniffVectors {
         """
 
     /// A QUIC version 1 Initial packet of 1200 bytes.
-    static let quicInitial = """
+    package static let quicInitial = """
         ca000000010801020304050607080000449e86100ed73ff558ab05769b176356885ff596afff34ebdd59af2569860bbe6b72677c\
         93bc81e44a3b778121bc9eb289b79e8142ee879ce14172214eeaaba717890dfbd13a264b7db4919b0de3c59401608dedf52e7f0a\
         20e71e6e1fea8ef70a42b179874d684f9f8bae517617a55da5a039eb6f2fc50d53c02539135a9258347fb261091c4f21e40a1ce7\
@@ -46,7 +46,7 @@ enum SniffVectors {
         """
 
     /// The end of a ClientHello for `split.example.com`, and a piece of its middle.
-    static let splitFirst = """
+    package static let splitFirst = """
         c200000001088394c8f03e5157080000449e542646f1cd9b477ca327c3a64f95c68877c3221010feab50171bb176bf6e9a2600b4\
         0c75e46e440b77597c1727fb11f6e475e90268d731e3ba76a4ddd08b31691433aa505bf8f9038ebd6e418d7cda3cbe41acb432ee\
         9dfc88506517df4421a0040282e225fa6c1851223c9cfd105e2354f095ec25c1c69f4bc38b4ac708865e751ef718eafd73947f17\
@@ -74,7 +74,7 @@ enum SniffVectors {
         """
 
     /// What lies between the pieces of the first.
-    static let splitSecond = """
+    package static let splitSecond = """
         c200000001088394c8f03e5157080000449e58406c7e1bfd2b87c2cee1dd9ca4327ce62563678a8ba3f7600884e02455e55e04f2\
         39dbc4fb4f54b787813d2434518ff8471909c6c992dc16447218b60db9c61a0fc8bfba2d4f89871a8129278757534a4b7d98bc7a\
         39e669c4823e97e3ad60196d2c32f7e2ade9af30584bbfd4d9e62d3e2973686036e2450eb4ede9bfa61c8d6461cd072cdfafe7da\
@@ -102,7 +102,7 @@ enum SniffVectors {
         """
 
     /// The beginning, in two frames in the wrong order.
-    static let splitThird = """
+    package static let splitThird = """
         c400000001088394c8f03e51570800004502b922d1f0a53e6a689f55ef1239ba4b752db2e103e17c8cebd5c2f167b3c8b2267f05\
         23337ed8935a2bf0bbd51c260ad7c71e15b21f84e9157bb34a128ca643a3b75e4dc0173c6983db885a738fb7529ec4de9057ed1d\
         ee02c8bdfbb97c650e2b7acb05876c2feefcb2df671330c83711b3a043dc02a8ea627f956cf9580bfa26361a98a640c1cefdc300\
@@ -131,7 +131,7 @@ enum SniffVectors {
         """
 
     /// Draft 29, for `draft.example.com`.
-    static let draft29 = """
+    package static let draft29 = """
         c4ff00001d088394c8f03e5157080000449e98b3bacc202f3f9fcf62e5748678a7e83f6dfc56c6d83ba64ee1ecebd9b597c2746f\
         2298b58a000df45b469532ca104eddb06026dd996acd8ff602c99e921e3d692b33b8807fd96af7da7592a16d744ea2fba65d7480\
         07f2b05b7b35fb8f4483bca65ad0eac95314f6268d6edbf32d801596b6c54ec38e9940935cf468449716e0c71e3f392e53dc6102\
