@@ -25,11 +25,14 @@ final class CoreStage {
     /// - Parameters:
     ///   - log: Where the core's lines go; nowhere if it is not given.
     ///   - resolver: Finds names; the system's if it is not given.
+    ///   - group: The loops that it runs on.
     ///   - configure: Changes the configuration before the core is made.
     ///   - settings: Makes the inbound's settings, knowing the port of the server behind the proxy.
     init(
         policy: Xray_App_Policy_Policy = .init(), outbound: any SwiftProtobuf.Message = CoreStage.openFreedom,
-        log: CoreLog? = nil, resolver: Resolver = Resolver(), configure: (inout CoreSettings) throws -> Void = { _ in },
+        log: CoreLog? = nil, resolver: Resolver = Resolver(),
+        group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
+        configure: (inout CoreSettings) throws -> Void = { _ in },
         settings: (UInt16) throws -> any SwiftProtobuf.Message
     ) async throws {
         server = try ByteServer()
@@ -52,7 +55,7 @@ final class CoreStage {
         core = try ProxyCore(
             configuration, factory: ProtocolRegistry.all,
             log: log ?? CoreLog(LogSettings(errorLevel: .none, error: .none, access: .none)),
-            group: MultiThreadedEventLoopGroup.singleton, assets: AssetDirectory(), resolver: resolver)
+            group: group, assets: AssetDirectory(), resolver: resolver)
         try await core.start()
     }
 

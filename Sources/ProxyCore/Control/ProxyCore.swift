@@ -179,6 +179,7 @@ package final class ProxyCore: Sendable {
         let counts = !config.tag.isEmpty
         let inbound = Inbound(
             tag: config.tag, proto: proto, transport: transport, config: config,
+            redirection: Redirection(receiver),
             sniffing: try SniffingSettings(receiver.sniffingSettings, assets: assets),
             uplink: counts && services.policy.countsInboundUplink
                 ? services.stats.counter("inbound>>>\(config.tag)>>>traffic>>>uplink") : nil,

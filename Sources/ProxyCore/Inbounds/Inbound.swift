@@ -11,6 +11,8 @@ final class Inbound: Sendable {
     let transport: InboundTransport
     /// The configuration as it was given, for ListInbounds.
     let config: Xray_Core_InboundHandlerConfig
+    /// Nil = targets of connections that the kernel brought here are not asked for.
+    let redirection: Redirection?
     /// Nil = nothing is sniffed.
     let sniffing: SniffingSettings?
     let uplink: Counter?
@@ -19,12 +21,13 @@ final class Inbound: Sendable {
 
     init(
         tag: String, proto: any InboundProtocol, transport: InboundTransport, config: Xray_Core_InboundHandlerConfig,
-        sniffing: SniffingSettings? = nil, uplink: Counter?, downlink: Counter?
+        redirection: Redirection? = nil, sniffing: SniffingSettings? = nil, uplink: Counter?, downlink: Counter?
     ) {
         self.tag = tag
         self.proto = proto
         self.transport = transport
         self.config = config
+        self.redirection = redirection
         self.sniffing = sniffing
         self.uplink = uplink
         self.downlink = downlink

@@ -38,13 +38,13 @@ struct InboundListener: Sendable {
             var loops = loops.contexts[...]
             guard let first = loops.popFirst() else { return }
             let alone = try await withIPv4Fallback(address) { address in
-                try await bootstrap(inbound, on: first.eventLoop, sharesPort: false).bind(to: address).get()
+                try await bootstrap(inbound, on: first.eventLoop, .alone).bind(to: address).get()
             }
             inbound.opened(alone)
             try await alone.setOption(Self.sharedPort, value: 1).get()
             let bound = alone.localAddress ?? address
             for loop in loops {
-                inbound.opened(try await bootstrap(inbound, on: loop.eventLoop, sharesPort: true).bind(to: bound).get())
+                inbound.opened(try await bootstrap(inbound, on: loop.eventLoop, .sharing).bind(to: bound).get())
             }
         } catch {
             throw Self.failure("TCP", "tcp", address, error)
@@ -68,7 +68,7 @@ struct InboundListener: Sendable {
 
     private func openUnix(_ inbound: Inbound, _ path: String, mode: UInt32?) async throws {
         do {
-            let bootstrap = bootstrap(inbound, on: loops.group, sharesPort: false)
+            let bootstrap = bootstrap(inbound, on: loops.group, .unix)
             if path.hasPrefix("@") {
                 let name = Self.abstractName(path)
                 inbound.opened(try await bootstrap.bind(unixDomainSocketPath: name).get())
@@ -121,17 +121,25 @@ struct InboundListener: Sendable {
         }
     }
 
-    private func bootstrap(_ inbound: Inbound, on group: any EventLoopGroup, sharesPort: Bool) -> ServerBootstrap {
+    private enum Kind {
+        /// The first socket of a port.
+        case alone
+        case sharing
+        /// Options of TCP and IP are not for it.
+        case unix
+    }
+
+    private func bootstrap(_ inbound: Inbound, on group: any EventLoopGroup, _ kind: Kind) -> ServerBootstrap {
         let services = services
         let loops = loops
         return ServerBootstrap(group: group)
-            .serverChannelOption(Self.sharedPort, value: sharesPort ? 1 : 0)
+            .serverChannelOption(Self.sharedPort, value: kind == .sharing ? 1 : 0)
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelOption(.maxMessagesPerRead, value: 16)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    if sharesPort { try inbound.transport.socket.apply(to: channel) }
+                    if kind != .unix { try inbound.transport.socket.apply(to: channel) }
                 }
             }
             .childChannelOption(.allowRemoteHalfClosure, value: true)
@@ -152,7 +160,7 @@ struct InboundListener: Sendable {
                             AcceptedConnection(
                                 source: channel.remoteAddress.flatMap(Endpoint.init) ?? .unspecified,
                                 local: channel.localAddress.flatMap(Endpoint.init) ?? .unspecified),
-                            end, inbound, services, loop)
+                            end, channel, inbound, services, loop)
                     }
                     try channel.pipeline.syncOperations.addHandler(end)
                 }
@@ -175,11 +183,11 @@ struct InboundListener: Sendable {
                 source: info.source, session: .random(in: .min ... .max))
         }
         end.isLayered = true
-        end.onActive = { end, _ in
+        end.onActive = { end, channel in
             let accepted = AcceptedConnection(
                 source: info.source, local: info.local, serverName: info.serverName, alpn: info.alpn,
                 allowsDirectCopy: info.allowsDirectCopy)
-            start(accepted, end, inbound, services, loop)
+            start(accepted, end, channel, inbound, services, loop)
         }
         try inbound.transport.install(
             on: channel, info: info, gate: gate, copiesDirectly: inbound.proto.copiesDirectly)
@@ -187,9 +195,22 @@ struct InboundListener: Sendable {
     }
 
     private static func start(
-        _ accepted: AcceptedConnection, _ end: StreamEnd, _ inbound: Inbound, _ services: CoreServices,
-        _ loop: LoopContext
+        _ accepted: AcceptedConnection, _ end: StreamEnd, _ channel: any Channel, _ inbound: Inbound,
+        _ services: CoreServices, _ loop: LoopContext
     ) {
+        var accepted = accepted
+        if let redirection = inbound.redirection {
+            let listener = channel.parent?.localAddress.flatMap(Endpoint.init) ?? .unspecified
+            switch OriginalTarget(of: channel, redirection, listener: listener) {
+            case .unknown: break
+            case .known(let target): accepted.originalTarget = target
+            case .loop:
+                services.reject(
+                    "connection to the inbound itself", inbound: inbound.tag, proto: inbound.proto.name,
+                    source: accepted.source, session: loop.nextLogID())
+                return end.abort()
+            }
+        }
         let session = StreamSession(services: services, inbound: inbound, loop: loop, end: end, accepted: accepted)
         end.owner = session
         session.start()

@@ -11,15 +11,20 @@ package struct AcceptedConnection {
     package var alpn: String
     /// The connection is TLS 1.3 on a socket, which bytes can pass by (XTLS direct copy).
     package var allowsDirectCopy: Bool
+    /// Where the connection was going before the kernel redirected it; nil for one that was not, or whose inbound does not
+    /// follow redirections.
+    package var originalTarget: Endpoint?
 
     package init(
-        source: Endpoint, local: Endpoint, serverName: String = "", alpn: String = "", allowsDirectCopy: Bool = false
+        source: Endpoint, local: Endpoint, serverName: String = "", alpn: String = "", allowsDirectCopy: Bool = false,
+        originalTarget: Endpoint? = nil
     ) {
         self.source = source
         self.local = local
         self.serverName = serverName
         self.alpn = alpn
         self.allowsDirectCopy = allowsDirectCopy
+        self.originalTarget = originalTarget
     }
 }
 

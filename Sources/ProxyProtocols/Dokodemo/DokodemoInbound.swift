@@ -5,7 +5,8 @@ package import ProxyCore
 package import ProxyModel
 package import XrayProtos
 
-/// `dokodemo-door`, also called `tunnel`: every connection and datagram goes to a configured target.
+/// `dokodemo-door`, also called `tunnel`: every connection and datagram goes to a configured target, or, with `followRedirect`,
+/// every connection to where it was going before the kernel brought it here.
 package final class DokodemoInbound: InboundProtocol {
     package let name = "dokodemo-door"
     package let networks: Set<Network>
@@ -16,12 +17,16 @@ package final class DokodemoInbound: InboundProtocol {
     private let port: UInt16
     /// Replacements of the target, either part or both, by local port.
     private let portMap: [UInt16: (address: Address?, port: UInt16?)]
+    private let followsRedirect: Bool
 
     package init(_ config: Xray_Proxy_Dokodemo_Config) throws(ControlError) {
         let scope = "proxy/dokodemo"
-        guard !config.followRedirect else { throw .notAvailable(scope, "followRedirect") }
         networks = ProxyProtocols.networks(config.allowedNetworks).intersection([.tcp, .udp])
         guard !networks.isEmpty else { throw ControlError("\(scope): no network specified") }
+        followsRedirect = config.followRedirect
+        guard !followsRedirect || networks == [.tcp] else {
+            throw .notAvailable(scope, "followRedirect of datagrams; allow the network tcp only")
+        }
         guard let port = UInt16(exactly: config.rewritePort) else {
             throw ControlError("\(scope): invalid port: \(config.rewritePort)")
         }
@@ -39,7 +44,21 @@ package final class DokodemoInbound: InboundProtocol {
     }
 
     package func accept(_ connection: AcceptedConnection) -> any StreamHandshake {
-        DokodemoHandshake(target: target(network: .tcp, local: connection.local))
+        guard followsRedirect else {
+            return DokodemoHandshake(target: target(network: .tcp, local: connection.local))
+        }
+        return DokodemoHandshake(target: redirectedTarget(connection))
+    }
+
+    /// The target before the redirection; without one the name in the client's TLS hello, which this inbound has answered, or
+    /// what is configured.
+    private func redirectedTarget(_ connection: AcceptedConnection) -> Destination? {
+        if let original = connection.originalTarget {
+            return Destination(network: .tcp, address: .ip(original.ip), port: original.port)
+        }
+        let name = connection.serverName.isEmpty ? nil : Address(connection.serverName)
+        guard let address = name ?? address else { return nil }
+        return Destination(network: .tcp, address: address, port: port == 0 ? connection.local.port : port)
     }
 
     package func packetTarget(local: Endpoint) -> Destination? {
@@ -67,13 +86,15 @@ package final class DokodemoInbound: InboundProtocol {
 
 /// Nothing is read: the request is known before the first byte.
 package struct DokodemoHandshake: StreamHandshake {
-    private let target: Destination
+    private let target: Destination?
 
-    package init(target: Destination) {
+    /// - Parameter target: Nil = the connection is refused.
+    package init(target: Destination?) {
         self.target = target
     }
 
     package mutating func receive(_ buffer: inout ByteBuffer) -> HandshakeStep {
-        .stream(StreamRequest(target: target))
+        guard let target else { return .reject(HandshakeRejection("not redirected")) }
+        return .stream(StreamRequest(target: target))
     }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import ControlAPI
 import Foundation
+import NIOCore
+import NIOPosix
 import ProxyCore
 import TestSupport
 import Testing
@@ -59,11 +61,14 @@ import XrayProtos
         await stage.stop()
     }
 
-    @Test func optionThatTheKernelRefusesIsAnErrorThatNamesIt() async throws {
+    /// The first of a port's sockets, one for each loop, is made in another way than the others.
+    @Test(arguments: [1, 2]) func optionThatTheKernelRefusesIsAnErrorThatNamesIt(loops: Int) async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
+        defer { group.shutdownGracefully { _ in } }
         var stream = StreamSettings.Config()
         stream.socketSettings.tcpCongestion = "no-such-control"
         do {
-            let stage = try await CoreStage {
+            let stage = try await CoreStage(group: group) {
                 try $0.setInboundStream(stream)
             } settings: {
                 CoreStage.tunnel(to: $0)

@@ -59,10 +59,47 @@ struct DokodemoInboundTests {
         #expect(inbound.packetTarget(local: connection.local) == nil)
     }
 
+    @Test func redirectedConnectionGoesWhereItWasGoing() throws {
+        func target(
+            original: Endpoint? = nil, name: String = "",
+            _ change: (inout Xray_Proxy_Dokodemo_Config) -> Void = { _ in }
+        ) throws -> HandshakeOutcome.Result {
+            let inbound = try DokodemoInbound(
+                config {
+                    $0.allowedNetworks = [.tcp]
+                    $0.followRedirect = true
+                    change(&$0)
+                })
+            let local = Endpoint(ip: .loopbackV4, port: 443)
+            let accepted = AcceptedConnection(
+                source: .unspecified, local: local, serverName: name, originalTarget: original)
+            return run(inbound.accept(accepted), []).result
+        }
+        func stream(_ target: String) -> HandshakeOutcome.Result {
+            .stream(target: target, user: nil, header: "", route: 0)
+        }
+        let original = Endpoint(ip: .v4(0xc000_0201), port: 8_443)
+        #expect(try target(original: original, name: "a.example") == stream("tcp:192.0.2.1:8443"))
+        #expect(try target(name: "a.example") == stream("tcp:a.example:443"))
+        #expect(
+            try target {
+                $0.rewriteAddress.ip = Data([192, 0, 2, 9])
+                $0.rewritePort = 9
+            } == stream("tcp:192.0.2.9:9"))
+        let refused = try target()
+        guard case .reject = refused else {
+            Issue.record("\(refused)")
+            return
+        }
+    }
+
     @Test func settingsThatMakeNoSenseAreRefused() {
         let refused: [(Xray_Proxy_Dokodemo_Config, String)] = [
             (config { $0.allowedNetworks = [] }, "proxy/dokodemo: no network specified"),
-            (config { $0.followRedirect = true }, "proxy/dokodemo: not available in this build: followRedirect"),
+            (
+                config { $0.followRedirect = true },
+                "proxy/dokodemo: not available in this build: followRedirect of datagrams; allow the network tcp only"
+            ),
             (config { $0.rewritePort = 65536 }, "proxy/dokodemo: invalid port: 65536"),
             (config { $0.portMap = ["x": "a:1"] }, "proxy/dokodemo: invalid port mapping: x -> a:1"),
             (config { $0.portMap = ["1": "a"] }, "proxy/dokodemo: invalid port mapping: 1 -> a"),
