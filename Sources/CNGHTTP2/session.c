@@ -21,6 +21,10 @@ typedef struct stream {
     uint8_t finished;  // nothing more will be appended to the body
     uint8_t deferred;  // nghttp2 waits for cnghttp2_write or cnghttp2_finish
     uint8_t ok_trailers;
+    uint8_t local_closed;  // END_STREAM was sent
+    uint8_t stops_peer;    // the peer is told to stop when our side has ended
+    uint8_t keeps_body;    // the caller has the body; only its length is known here
+    size_t offered;        // of such a body
     uint8_t *trailers;
     size_t trailers_length;
     uint8_t *body;
@@ -43,6 +47,12 @@ struct cnghttp2_session {
     size_t blocks_length, blocks_capacity;
     size_t block_start;  // where the block now being received begins
     uint64_t block_list_size;
+
+    uint8_t *output;  // of the cnghttp2_send that runs
+    size_t output_length, output_budget;
+    cnghttp2_splice *splices;
+    size_t splice_count, splice_capacity;
+    size_t spliced_length;
 
     const uint8_t *frame;  // the rest of nghttp2's last output, valid until its next mem_send
     size_t frame_length;
@@ -76,6 +86,7 @@ static stream *stream_take(cnghttp2_session *session, int32_t id) {
         session->streams[session->stream_slots++] = taken;
     }
     taken->id = id;
+    taken->stops_peer = session->is_server != 0;
     taken->next_free = NULL;
     return taken;
 }
@@ -89,9 +100,10 @@ static void stream_release(cnghttp2_session *session, stream *ended) {
         ended->body = NULL;
         ended->body_capacity = 0;
     }
-    ended->body_offset = ended->body_length = 0;
+    ended->body_offset = ended->body_length = ended->offered = 0;
     ended->id = 0;
     ended->remote_closed = ended->started = ended->finished = ended->deferred = ended->ok_trailers = 0;
+    ended->local_closed = ended->stops_peer = ended->keeps_body = 0;
     ended->next_free = session->free_streams;
     session->free_streams = ended;
 }
@@ -450,19 +462,58 @@ static int on_stream_close(nghttp2_session *nghttp2, int32_t stream_id, uint32_t
     return 0;
 }
 
+static int stop_peer(cnghttp2_session *session, const stream *ended) {
+    uint32_t code = session->is_server ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL;
+    return nghttp2_submit_rst_stream(session->nghttp2, NGHTTP2_FLAG_NONE, ended->id, code);
+}
+
 static int on_frame_send(nghttp2_session *nghttp2, const nghttp2_frame *frame, void *user_data) {
     cnghttp2_session *session = user_data;
-    if (!session->is_server || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0
+    if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0
         || (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS)) {
         return 0;
     }
+    stream *sender = nghttp2_session_get_stream_user_data(nghttp2, frame->hd.stream_id);
+    if (sender == NULL) {
+        return 0;
+    }
+    sender->local_closed = 1;
     // The answer is out and the request is not wholly in: tell the peer to stop (RFC 9113, 8.1). Done here and not
     // earlier because a queued RST_STREAM cancels what is queued for the stream.
-    const stream *answered = nghttp2_session_get_stream_user_data(nghttp2, frame->hd.stream_id);
-    if (answered != NULL && !answered->remote_closed) {
-        nghttp2_submit_rst_stream(nghttp2, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
+    if (!sender->remote_closed && sender->stops_peer) {
+        stop_peer(session, sender);
     }
     return 0;
+}
+
+// Writes the header of a DATA frame whose octets the caller has, and notes where they belong.
+static int splice_body(
+    nghttp2_session *nghttp2, nghttp2_frame *frame, const uint8_t *header, size_t length, nghttp2_data_source *source,
+    void *user_data) {
+    (void)nghttp2;
+    cnghttp2_session *session = user_data;
+    const stream *sender = source->ptr;
+    if (session->splice_count == session->splice_capacity) {
+        size_t capacity = session->splice_capacity == 0 ? 16 : session->splice_capacity * 2;
+        cnghttp2_splice *grown = realloc(session->splices, capacity * sizeof(*grown));
+        if (grown == NULL) {
+            return NGHTTP2_ERR_CALLBACK_FAILURE;
+        }
+        session->splices = grown;
+        session->splice_capacity = capacity;
+    }
+    // There is room: the budget leaves some.
+    memcpy(session->output + session->output_length, header, CNGHTTP2_FRAME_HEADER);
+    session->output_length += CNGHTTP2_FRAME_HEADER;
+    session->splices[session->splice_count++] = (cnghttp2_splice){
+        .slot = sender->slot,
+        .stream_id = frame->hd.stream_id,
+        .offset = (uint32_t)session->output_length,
+        .length = (uint32_t)length,
+    };
+    session->spliced_length += length;
+    // Paused, nghttp2 counts the frame as sent and returns.
+    return session->output_length + session->spliced_length >= session->output_budget ? NGHTTP2_ERR_PAUSE : 0;
 }
 
 static ssize_t read_body(
@@ -470,9 +521,12 @@ static ssize_t read_body(
     nghttp2_data_source *source, void *user_data) {
     const cnghttp2_session *session = user_data;
     stream *sender = source->ptr;
-    size_t rest = sender->body_length - sender->body_offset;
+    size_t rest = sender->keeps_body ? sender->offered : sender->body_length - sender->body_offset;
     size_t count = rest < length ? rest : length;
-    if (count > 0) {
+    if (count > 0 && sender->keeps_body) {
+        sender->offered -= count;
+        *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+    } else if (count > 0) {
         memcpy(output, sender->body + sender->body_offset, count);
         sender->body_offset += count;
     }
@@ -528,11 +582,16 @@ cnghttp2_session *cnghttp2_session_new(const cnghttp2_options *options) {
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk_recv);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
+    nghttp2_session_callbacks_set_send_data_callback(callbacks, splice_body);
 
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
     /* grpc-go sends status messages that begin with a space (" not found.") as they are. */
     nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);
+
+    if (options->reset_burst > 0) {
+        nghttp2_option_set_stream_reset_rate_limit(option, options->reset_burst, options->reset_rate);
+    }
 
     int result = options->is_server ? nghttp2_session_server_new2(&session->nghttp2, callbacks, session, option)
                                     : nghttp2_session_client_new2(&session->nghttp2, callbacks, session, option);
@@ -581,6 +640,7 @@ void cnghttp2_session_free(cnghttp2_session *session) {
     free(session->streams);
     free(session->events);
     free(session->blocks);
+    free(session->splices);
     free(session);
 }
 
@@ -607,27 +667,38 @@ int cnghttp2_receive(cnghttp2_session *session, const uint8_t *input, size_t len
 }
 
 ptrdiff_t cnghttp2_send(cnghttp2_session *session, uint8_t *output, size_t capacity) {
-    size_t filled = 0;
+    session->output = output;
+    session->output_budget = capacity > CNGHTTP2_FRAME_HEADER ? capacity - CNGHTTP2_FRAME_HEADER : 0;
+    session->output_length = 0;
+    session->splice_count = 0;
+    session->spliced_length = 0;
+    ptrdiff_t failure = 0;
     // Each turn fills output or ends the loop.
-    while (filled < capacity) {
+    while (session->output_length + session->spliced_length < session->output_budget) {
         if (session->frame_length == 0) {
             ssize_t result = memory_send(session->nghttp2, &session->frame);
-            if (result < 0) {
-                return result;
-            }
-            if (result == 0) {
+            if (result <= 0) {
+                failure = result;
                 break;
             }
             session->frame_length = (size_t)result;
         }
-        size_t room = capacity - filled;
+        size_t room = session->output_budget - session->output_length;
         size_t count = session->frame_length < room ? session->frame_length : room;
-        memcpy(output + filled, session->frame, count);
+        memcpy(output + session->output_length, session->frame, count);
         session->frame += count;
         session->frame_length -= count;
-        filled += count;
+        session->output_length += count;
     }
-    return (ptrdiff_t)filled;
+    session->output = NULL;
+    return failure < 0 ? failure : (ptrdiff_t)session->output_length;
+}
+
+size_t cnghttp2_splice_count(const cnghttp2_session *session) { return session->splice_count; }
+
+cnghttp2_splice cnghttp2_splice_at(const cnghttp2_session *session, size_t index) {
+    cnghttp2_splice none = {0};
+    return index < session->splice_count ? session->splices[index] : none;
 }
 
 int cnghttp2_wants_read(const cnghttp2_session *session) { return nghttp2_session_want_read(session->nghttp2); }
@@ -659,7 +730,8 @@ int cnghttp2_respond_unary(
 }
 
 static int respond(
-    cnghttp2_session *session, uint32_t slot, int32_t stream_id, const uint8_t *block, size_t length, int with_body) {
+    cnghttp2_session *session, uint32_t slot, int32_t stream_id, const uint8_t *block, size_t length, int with_body,
+    int keeps_body) {
     stream *sender = stream_find(session, slot, stream_id);
     if (sender == NULL || sender->started) {
         return -1;
@@ -672,6 +744,8 @@ static int respond(
     }
     sender->started = 1;
     sender->finished = !with_body;
+    sender->keeps_body = keeps_body != 0;
+    sender->stops_peer = !keeps_body;
     nghttp2_data_provider provider = body_provider(sender);
     int result = nghttp2_submit_response(session->nghttp2, stream_id, fields, count, with_body ? &provider : NULL);
     if (fields != fixed) {
@@ -681,16 +755,17 @@ static int respond(
 }
 
 int cnghttp2_respond(
-    cnghttp2_session *session, uint32_t slot, int32_t stream_id, const uint8_t *block, size_t length) {
-    return respond(session, slot, stream_id, block, length, 1);
+    cnghttp2_session *session, uint32_t slot, int32_t stream_id, const uint8_t *block, size_t length, int keeps_body) {
+    return respond(session, slot, stream_id, block, length, 1, keeps_body);
 }
 
 int cnghttp2_respond_headers_only(
     cnghttp2_session *session, uint32_t slot, int32_t stream_id, const uint8_t *block, size_t length) {
-    return respond(session, slot, stream_id, block, length, 0);
+    return respond(session, slot, stream_id, block, length, 0, 0);
 }
 
-int32_t cnghttp2_request(cnghttp2_session *session, const uint8_t *block, size_t length, uint32_t *slot) {
+int32_t cnghttp2_request(
+    cnghttp2_session *session, const uint8_t *block, size_t length, int keeps_body, uint32_t *slot) {
     nghttp2_nv fixed[stack_fields];
     size_t count = 0;
     nghttp2_nv *fields = block_fields(block, length, fixed, &count);
@@ -706,6 +781,7 @@ int32_t cnghttp2_request(cnghttp2_session *session, const uint8_t *block, size_t
         if (result > 0) {
             sender->id = result;
             sender->started = 1;
+            sender->keeps_body = keeps_body != 0;
             *slot = sender->slot;
         } else {
             stream_release(session, sender);
@@ -729,11 +805,20 @@ int cnghttp2_write(
     cnghttp2_session *session, uint32_t slot, int32_t stream_id, const uint8_t *message, size_t length,
     int compressed) {
     stream *sender = stream_find(session, slot, stream_id);
-    if (sender == NULL || !sender->started || sender->finished) {
+    if (sender == NULL || !sender->started || sender->finished || sender->keeps_body) {
         return -1;
     }
     int result = body_append(sender, message, length, compressed);
     return result != 0 ? result : resume(session, sender);
+}
+
+int cnghttp2_offer(cnghttp2_session *session, uint32_t slot, int32_t stream_id, size_t length) {
+    stream *sender = stream_find(session, slot, stream_id);
+    if (sender == NULL || !sender->keeps_body || sender->finished) {
+        return -1;
+    }
+    sender->offered += length;
+    return resume(session, sender);
 }
 
 int cnghttp2_finish(
@@ -756,7 +841,16 @@ int cnghttp2_finish(
 
 size_t cnghttp2_pending(const cnghttp2_session *session, uint32_t slot, int32_t stream_id) {
     const stream *sender = stream_find(session, slot, stream_id);
-    return sender == NULL ? 0 : sender->body_length - sender->body_offset;
+    return sender == NULL ? 0 : sender->body_length - sender->body_offset + sender->offered;
+}
+
+int cnghttp2_release(cnghttp2_session *session, uint32_t slot, int32_t stream_id) {
+    stream *released = stream_find(session, slot, stream_id);
+    if (released == NULL) {
+        return -1;
+    }
+    released->stops_peer = 1;
+    return released->local_closed && !released->remote_closed ? stop_peer(session, released) : 0;
 }
 
 int cnghttp2_reset(cnghttp2_session *session, int32_t stream_id, uint32_t code) {
@@ -769,6 +863,18 @@ int cnghttp2_consume_stream(cnghttp2_session *session, int32_t stream_id, size_t
 
 int cnghttp2_consume_connection(cnghttp2_session *session, size_t length) {
     return nghttp2_session_consume_connection(session->nghttp2, length);
+}
+
+int cnghttp2_submit_ping(cnghttp2_session *session) {
+    return nghttp2_submit_ping(session->nghttp2, NGHTTP2_FLAG_NONE, NULL);
+}
+
+size_t cnghttp2_queued_frames(const cnghttp2_session *session) {
+    return nghttp2_session_get_outbound_queue_size(session->nghttp2);
+}
+
+uint32_t cnghttp2_peer_stream_limit(const cnghttp2_session *session) {
+    return nghttp2_session_get_remote_settings(session->nghttp2, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 }
 
 int cnghttp2_submit_shutdown_notice(cnghttp2_session *session) {

@@ -37,7 +37,7 @@ final class ClientConnection {
                 streamWindow: configuration.streamWindow, connectionWindow: configuration.connectionWindow))
         let connection = ClientConnection(
             configuration: configuration, authority: authority, eventLoop: channel.eventLoop, session: session)
-        let handler = HTTP2ConnectionHandler(session: session, calls: connection, holdsReads: false)
+        let handler = HTTP2ConnectionHandler(session: session, calls: connection, reading: .always)
         connection.handler = handler
         connection.onUnusable = onUnusable
         try channel.pipeline.syncOperations.addHandler(handler)

@@ -103,12 +103,16 @@ package struct GRPCHandlerTable: Sendable {
 
     /// Why there is no such method, in the words of grpc-go.
     func refusal(of path: UnsafeRawBufferPointer) -> GRPCStatus {
+        Self.refusal(of: path) { methodsByService[$0] != nil }
+    }
+
+    static func refusal(of path: UnsafeRawBufferPointer, hasService: (String) -> Bool) -> GRPCStatus {
         let text = String(decoding: path, as: UTF8.self)
         guard text.hasPrefix("/"), let slash = text.dropFirst().lastIndex(of: "/") else {
             return GRPCStatus(.unimplemented, "malformed method name: \(text.debugDescription)")
         }
         let service = String(text[text.index(after: text.startIndex)..<slash])
-        guard methodsByService[service] != nil else {
+        guard hasService(service) else {
             return GRPCStatus(.unimplemented, "unknown service \(service)")
         }
         return GRPCStatus(.unimplemented, "unknown method \(text[text.index(after: slash)...]) for service \(service)")

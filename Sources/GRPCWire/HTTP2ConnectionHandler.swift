@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import NIOCore
+package import NIOCore
 
 /// The side of a connection that knows about calls. All on the connection's event loop, never with nghttp2 on the stack.
-protocol HTTP2Calls: AnyObject {
+package protocol HTTP2Calls: AnyObject {
     /// The channel is active; the connection may be used from now on.
     func connectionStarted()
     func headersReceived(_ stream: HTTP2Session.StreamID, _ block: UnsafeRawBufferPointer, isTrailers: Bool)
@@ -16,19 +16,27 @@ protocol HTTP2Calls: AnyObject {
     func goAwayReceived()
     /// All that came with one read has been dispatched.
     func readCompleted()
+    /// Appends the next `count` octets of a body that the caller of the session keeps.
+    func takeBody(_ stream: HTTP2Session.StreamID, _ count: Int, into output: inout HTTP2Output)
     /// Output was framed: writers that wait may go on.
     func outputAdvanced()
     /// The connection is gone, and every stream with it. Called once.
     func connectionEnded(_ reason: GRPCStatus)
 }
 
+extension HTTP2Calls {
+    package func takeBody(_ stream: HTTP2Session.StreamID, _ count: Int, into output: inout HTTP2Output) {
+        preconditionFailure("takeBody: no body of this connection is kept by the caller of the session")
+    }
+}
+
 /// Carries an ``HTTP2Session`` on a channel: feeds it, dispatches its events, writes its output in pieces of some 64 KiB while the
 /// channel is writable, and closes the channel when the session is over.
-final class HTTP2ConnectionHandler: ChannelDuplexHandler {
-    typealias InboundIn = ByteBuffer
-    typealias InboundOut = Never
-    typealias OutboundIn = Never
-    typealias OutboundOut = ByteBuffer
+package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
+    package typealias InboundIn = ByteBuffer
+    package typealias InboundOut = Never
+    package typealias OutboundIn = Never
+    package typealias OutboundOut = ByteBuffer
 
     private static let writeSize = 64 * 1024
     /// So much is written before the loop's other channels have their turn: an answer of some megabytes would hold them up.
@@ -37,9 +45,22 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
     /// Input is fed in pieces, so that what one piece can expand to (header compression) stays small.
     private static let feedSize = 16 * 1024
 
-    let session: HTTP2Session
-    let calls: any HTTP2Calls
-    private let holdsReads: Bool
+    /// What is read of a peer that does not take what we send. One side of a connection at most may read less than all.
+    package enum Reading {
+        case always
+        /// Nothing while the channel is not writable.
+        case whileWritable
+        /// Nothing while the channel is not writable and many frames wait beside those of bodies: a peer that makes us answer
+        /// is held back, one whose download is slow is not.
+        case unlessFlooded
+    }
+
+    private static let floodedFrames = 1024
+
+    package let session: HTTP2Session
+    package let calls: any HTTP2Calls
+    private let reading: Reading
+    private let joinsOutput: Bool
     private var context: ChannelHandlerContext?
     private var outputBuffer = ByteBuffer()
     private var hasStarted = false
@@ -52,17 +73,19 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
     private var isPumpScheduled = false
     private var readIsHeld = false
 
-    /// `holdsReads`: take nothing from the peer while it does not take what we send. One side of a connection at most may do that.
-    init(session: HTTP2Session, calls: any HTTP2Calls, holdsReads: Bool) {
+    /// - Parameter joinsOutput: Bodies that the caller keeps are copied into one buffer with the frames around them, as TLS below
+    ///   wants it; otherwise large pieces are written as they are.
+    package init(session: HTTP2Session, calls: any HTTP2Calls, reading: Reading, joinsOutput: Bool = true) {
         self.session = session
         self.calls = calls
-        self.holdsReads = holdsReads
+        self.reading = reading
+        self.joinsOutput = joinsOutput
     }
 
     // MARK: For the calls
 
     /// Something was submitted to the session: send it at the end of this read, or soon.
-    func outputAdded() {
+    package func outputAdded() {
         needsPump = true
         guard !isReading, !isPumping, !isPumpScheduled, let context else { return }
         isPumpScheduled = true
@@ -74,43 +97,51 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
     }
 
     /// Sends what is queued, then closes.
-    func closeAfterOutput() {
+    package func closeAfterOutput() {
         wantsClose = true
         outputAdded()
     }
 
-    func closeNow(_ reason: GRPCStatus) {
+    package func closeNow(_ reason: GRPCStatus) {
         end(reason)
         context?.close(promise: nil)
     }
 
     // MARK: Channel events
 
-    func handlerAdded(context: ChannelHandlerContext) {
+    package func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         if context.channel.isActive { start() }
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) {
+    package func handlerRemoved(context: ChannelHandlerContext) {
         end(GRPCStatus(.unavailable, "http/2: the connection was taken away"))
         self.context = nil
     }
 
-    func channelActive(context: ChannelHandlerContext) {
+    package func channelActive(context: ChannelHandlerContext) {
         start()
         context.fireChannelActive()
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
+    package func channelInactive(context: ChannelHandlerContext) {
         end(GRPCStatus(.unavailable, "http/2: the connection was closed"))
         context.fireChannelInactive()
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        // A peer that ends its half of the connection has left: HTTP/2 ends streams, not connections.
+        if case .inputClosed? = event as? ChannelEvent {
+            closeNow(GRPCStatus(.unavailable, "http/2: the connection was closed"))
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         closeNow(GRPCStatus(.unavailable, "http/2: connection error: \(error)"))
     }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let buffer = unwrapInboundIn(data)
         guard !hasEnded, !isClosing else { return }
         isReading = true
@@ -136,12 +167,12 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
         isReading = false
     }
 
-    func channelReadComplete(context: ChannelHandlerContext) {
+    package func channelReadComplete(context: ChannelHandlerContext) {
         pump()
         context.fireChannelReadComplete()
     }
 
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
+    package func channelWritabilityChanged(context: ChannelHandlerContext) {
         pump()
         if readIsHeld && context.channel.isWritable {
             readIsHeld = false
@@ -150,11 +181,19 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
         context.fireChannelWritabilityChanged()
     }
 
-    func read(context: ChannelHandlerContext) {
-        if holdsReads && !context.channel.isWritable && !hasEnded {
-            readIsHeld = true
-        } else {
+    package func read(context: ChannelHandlerContext) {
+        if mayRead(context) || hasEnded {
             context.read()
+        } else {
+            readIsHeld = true
+        }
+    }
+
+    private func mayRead(_ context: ChannelHandlerContext) -> Bool {
+        switch reading {
+        case .always: true
+        case .whileWritable: context.channel.isWritable
+        case .unlessFlooded: context.channel.isWritable || session.queuedFrames < Self.floodedFrames
         }
     }
 
@@ -185,14 +224,13 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
                 needsPump = false
                 outputBuffer.clear(minimumCapacity: Self.writeSize)
                 try session.output(into: &outputBuffer, limit: Self.writeSize)
+                let count = writeOutput(context)
                 dispatch(input: nil)
-                let count = outputBuffer.readableBytes
                 if count > 0 {
-                    context.writeAndFlush(wrapOutboundOut(outputBuffer), promise: nil)
                     calls.outputAdvanced()
                     written += count
                 }
-                isDrained = count < Self.writeSize && !needsPump
+                isDrained = count < Self.writeSize - HTTP2Session.outputSlack && !needsPump
             }
         } catch {
             closeNow(error)
@@ -204,6 +242,21 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
             let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
             context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in bound.value.close(promise: nil) }
         }
+    }
+
+    /// Writes the output with the bodies in it; gives its length.
+    private func writeOutput(_ context: ChannelHandlerContext) -> Int {
+        let count = outputBuffer.readableBytes
+        guard count > 0 else { return 0 }
+        guard session.spliceCount > 0 else {
+            context.writeAndFlush(wrapOutboundOut(outputBuffer), promise: nil)
+            return count
+        }
+        var output = HTTP2Output(joinsAll: joinsOutput)
+        let total = output.gather(outputBuffer, session, calls)
+        output.forEachPart { context.write(wrapOutboundOut($0), promise: nil) }
+        context.flush()
+        return total
     }
 
     /// Goes on after other channels of the loop had their turn. (A task without a delay would run in the same turn.)

@@ -2,19 +2,19 @@
 import CNGHTTP2
 
 /// Header fields in the flat form that the C side reads and writes: records of token, lengths, name, value.
-struct HeaderBlock: Sendable {
+package struct HeaderBlock: Sendable {
     /// The names that the call layer looks at; everything else is `other`.
-    enum Field {
-        static var other: UInt32 { CNGHTTP2_FIELD_OTHER.rawValue }
-        static var method: UInt32 { CNGHTTP2_FIELD_METHOD.rawValue }
-        static var authority: UInt32 { CNGHTTP2_FIELD_AUTHORITY.rawValue }
-        static var path: UInt32 { CNGHTTP2_FIELD_PATH.rawValue }
-        static var status: UInt32 { CNGHTTP2_FIELD_STATUS.rawValue }
-        static var contentType: UInt32 { CNGHTTP2_FIELD_CONTENT_TYPE.rawValue }
-        static var grpcTimeout: UInt32 { CNGHTTP2_FIELD_GRPC_TIMEOUT.rawValue }
-        static var grpcEncoding: UInt32 { CNGHTTP2_FIELD_GRPC_ENCODING.rawValue }
-        static var grpcStatus: UInt32 { CNGHTTP2_FIELD_GRPC_STATUS.rawValue }
-        static var grpcMessage: UInt32 { CNGHTTP2_FIELD_GRPC_MESSAGE.rawValue }
+    package enum Field {
+        package static var other: UInt32 { CNGHTTP2_FIELD_OTHER.rawValue }
+        package static var method: UInt32 { CNGHTTP2_FIELD_METHOD.rawValue }
+        package static var authority: UInt32 { CNGHTTP2_FIELD_AUTHORITY.rawValue }
+        package static var path: UInt32 { CNGHTTP2_FIELD_PATH.rawValue }
+        package static var status: UInt32 { CNGHTTP2_FIELD_STATUS.rawValue }
+        package static var contentType: UInt32 { CNGHTTP2_FIELD_CONTENT_TYPE.rawValue }
+        package static var grpcTimeout: UInt32 { CNGHTTP2_FIELD_GRPC_TIMEOUT.rawValue }
+        package static var grpcEncoding: UInt32 { CNGHTTP2_FIELD_GRPC_ENCODING.rawValue }
+        package static var grpcStatus: UInt32 { CNGHTTP2_FIELD_GRPC_STATUS.rawValue }
+        package static var grpcMessage: UInt32 { CNGHTTP2_FIELD_GRPC_MESSAGE.rawValue }
     }
 
     /// nghttp2 sends no header block that may be larger than 64 KiB.
@@ -22,18 +22,18 @@ struct HeaderBlock: Sendable {
 
     private(set) var bytes: [UInt8] = []
 
-    init() {}
+    package init() {}
 
     var isEmpty: Bool { bytes.isEmpty }
 
     mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 
-    mutating func replace(with block: UnsafeRawBufferPointer) {
+    package mutating func replace(with block: UnsafeRawBufferPointer) {
         bytes.removeAll(keepingCapacity: true)
         bytes.append(contentsOf: block)
     }
 
-    mutating func append(_ name: String, _ value: String) {
+    package mutating func append(_ name: String, _ value: String) {
         append(name, Array(value.utf8))
     }
 
@@ -58,7 +58,7 @@ struct HeaderBlock: Sendable {
 
     /// The status as trailers: code, percent-encoded message, metadata. The message is cut, and metadata that makes the block
     /// too large to be sent is left out.
-    mutating func append(_ status: GRPCStatus) {
+    package mutating func append(_ status: GRPCStatus) {
         append("grpc-status", String(status.code.rawValue))
         if !status.message.isEmpty {
             append("grpc-message", Self.clipped(PercentEncoding.encode(status.message)))
@@ -83,7 +83,7 @@ struct HeaderBlock: Sendable {
     }
 
     @inline(__always)
-    static func forEach(
+    package static func forEach(
         in block: UnsafeRawBufferPointer, _ body: (UInt32, UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void
     ) {
         let prefix = MemoryLayout<cnghttp2_field>.size
@@ -112,8 +112,29 @@ struct HeaderBlock: Sendable {
         return metadata
     }
 
+    /// Whether there is a field with this name, in lower case.
+    package func hasField(named name: String) -> Bool {
+        var isThere = false
+        forEach { _, candidate, _ in
+            if candidate.elementsEqual(name.utf8) { isThere = true }
+        }
+        return isThere
+    }
+
+    /// The value of the first field with this name, in lower case, of those that have no token.
+    package func value(named name: StaticString) -> String? {
+        var found: String?
+        forEach { token, candidate, value in
+            guard token == Field.other, found == nil, candidate.count == name.utf8CodeUnitCount,
+                candidate.elementsEqual(UnsafeBufferPointer(start: name.utf8Start, count: candidate.count))
+            else { return }
+            found = String(decoding: value, as: UTF8.self)
+        }
+        return found
+    }
+
     /// The value of the first field with the token.
-    func value(_ token: UInt32) -> String? {
+    package func value(_ token: UInt32) -> String? {
         var found: String?
         forEach { candidate, _, value in
             if candidate == token && found == nil { found = String(decoding: value, as: UTF8.self) }
@@ -122,7 +143,7 @@ struct HeaderBlock: Sendable {
     }
 
     /// The status that trailers carry; nil when there is none.
-    var status: GRPCStatus? {
+    package var status: GRPCStatus? {
         guard let text = value(Field.grpcStatus) else { return nil }
         var message = ""
         forEach { token, _, value in

@@ -45,13 +45,13 @@ final class ServerConnection {
     /// Adds the connection's handler to the channel's pipeline. On the channel's event loop.
     static func add(to channel: any Channel, server: GRPCServer.Shared) throws -> ServerConnection {
         let configuration = server.configuration
-        let session = try HTTP2Session(
-            options: HTTP2Session.Options(
-                isServer: true, maxConcurrentStreams: configuration.maxConcurrentStreams,
-                maxHeaderListSize: configuration.maxHeaderListSize, streamWindow: configuration.streamWindow,
-                connectionWindow: configuration.connectionWindow))
+        var options = HTTP2Session.Options(
+            isServer: true, maxHeaderListSize: configuration.maxHeaderListSize,
+            streamWindow: configuration.streamWindow, connectionWindow: configuration.connectionWindow)
+        options.maxConcurrentStreams = configuration.maxConcurrentStreams
+        let session = try HTTP2Session(options: options)
         let connection = ServerConnection(server: server, channel: channel, session: session)
-        let handler = HTTP2ConnectionHandler(session: session, calls: connection, holdsReads: true)
+        let handler = HTTP2ConnectionHandler(session: session, calls: connection, reading: .whileWritable)
         connection.handler = handler
         try channel.pipeline.syncOperations.addHandler(handler)
         return connection

@@ -24,6 +24,8 @@ typedef struct {
     uint32_t max_header_list_size;    // announced and enforced, in the octets of RFC 9113, 6.5.2
     uint32_t stream_window;           // initial receive window of a stream
     uint32_t connection_window;       // receive window of the connection
+    uint32_t reset_burst;             // streams that a client may reset at once; 0 = the library's own limits
+    uint32_t reset_rate;              // and for each second after that, before the connection is ended
 } cnghttp2_options;
 
 typedef enum {
@@ -64,6 +66,14 @@ typedef enum {
     CNGHTTP2_FIELD_GRPC_MESSAGE
 } cnghttp2_field_name;
 
+// A place in the output where the caller puts octets of a body that it keeps.
+typedef struct {
+    uint32_t slot;
+    int32_t stream_id;
+    uint32_t offset;  // in what the cnghttp2_send gave: they belong in front of the octet there
+    uint32_t length;
+} cnghttp2_splice;
+
 // A header block is a row of records: these three numbers in the machine's byte order, then the name, then the value.
 typedef struct {
     uint32_t token;
@@ -82,8 +92,15 @@ void cnghttp2_session_free(cnghttp2_session *session);
 // (NGHTTP2_ERR_BAD_CLIENT_MAGIC, _FLOODED, _NOMEM, _CALLBACK_FAILURE). Protocol errors of the peer return 0 and
 // queue a GOAWAY. Events of earlier calls must have been cleared.
 int cnghttp2_receive(cnghttp2_session *session, const uint8_t *input, size_t length);
+enum { CNGHTTP2_FRAME_HEADER = 9 };
+
 // Copies queued output to `output`, at most `capacity` octets. Returns the count, or a negative error as above.
+// The bodies that the caller keeps are not copied, but count against `capacity`: see the splices. CNGHTTP2_FRAME_HEADER
+// octets stay free.
 ptrdiff_t cnghttp2_send(cnghttp2_session *session, uint8_t *output, size_t capacity);
+// The splices of the last cnghttp2_send, in the order of their offsets; valid until the next one.
+size_t cnghttp2_splice_count(const cnghttp2_session *session);
+cnghttp2_splice cnghttp2_splice_at(const cnghttp2_session *session, size_t index);
 
 int cnghttp2_wants_read(const cnghttp2_session *session);
 int cnghttp2_wants_write(const cnghttp2_session *session);
@@ -101,21 +118,27 @@ void cnghttp2_clear_events(cnghttp2_session *session);
 // Server: headers, one message with its 5-octet prefix, and trailers `grpc-status: 0`, all at once.
 int cnghttp2_respond_unary(
     cnghttp2_session *session, uint32_t slot, int32_t stream_id, const uint8_t *message, size_t length, int compressed);
-// Server: starts a response; messages follow by cnghttp2_write, the end by cnghttp2_finish.
+// Server: starts a response; messages follow by cnghttp2_write, the end by cnghttp2_finish. With `keeps_body` the caller keeps
+// the body and tells its length by cnghttp2_offer; the peer may then go on sending when the response has ended.
 int cnghttp2_respond(
-    cnghttp2_session *session, uint32_t slot, int32_t stream_id, const uint8_t *block, size_t length);
+    cnghttp2_session *session, uint32_t slot, int32_t stream_id, const uint8_t *block, size_t length, int keeps_body);
 // Server: a response that is one header block.
 int cnghttp2_respond_headers_only(
     cnghttp2_session *session, uint32_t slot, int32_t stream_id, const uint8_t *block, size_t length);
-// Client: returns the stream's id and sets its slot, or returns a negative error.
-int32_t cnghttp2_request(cnghttp2_session *session, const uint8_t *block, size_t length, uint32_t *slot);
+// Client: returns the stream's id and sets its slot, or returns a negative error. `keeps_body`: as above.
+int32_t cnghttp2_request(
+    cnghttp2_session *session, const uint8_t *block, size_t length, int keeps_body, uint32_t *slot);
 // Appends one message: `compressed` and the length make the 5-octet prefix.
 int cnghttp2_write(
     cnghttp2_session *session, uint32_t slot, int32_t stream_id, const uint8_t *message, size_t length, int compressed);
+// So many octets more of a body that the caller keeps may be sent.
+int cnghttp2_offer(cnghttp2_session *session, uint32_t slot, int32_t stream_id, size_t length);
 // Ends the body; a server gives the trailers, a client none (length 0).
 int cnghttp2_finish(
     cnghttp2_session *session, uint32_t slot, int32_t stream_id, const uint8_t *trailers, size_t length);
-// Octets written and not yet framed.
+// Nothing more is wanted of the peer: it is told to stop, unless it has ended, once our side has.
+int cnghttp2_release(cnghttp2_session *session, uint32_t slot, int32_t stream_id);
+// Octets written or offered, and not yet framed.
 size_t cnghttp2_pending(const cnghttp2_session *session, uint32_t slot, int32_t stream_id);
 
 // These take any stream id, also of streams that are gone.
@@ -123,6 +146,12 @@ int cnghttp2_reset(cnghttp2_session *session, int32_t stream_id, uint32_t code);
 // Credits received octets to the stream or to the connection.
 int cnghttp2_consume_stream(cnghttp2_session *session, int32_t stream_id, size_t length);
 int cnghttp2_consume_connection(cnghttp2_session *session, size_t length);
+
+int cnghttp2_submit_ping(cnghttp2_session *session);
+// Frames that wait to be sent, without those of bodies.
+size_t cnghttp2_queued_frames(const cnghttp2_session *session);
+// Streams that the peer takes at a time.
+uint32_t cnghttp2_peer_stream_limit(const cnghttp2_session *session);
 
 // First half of a graceful end: GOAWAY with the highest id, and a PING.
 int cnghttp2_submit_shutdown_notice(cnghttp2_session *session);
