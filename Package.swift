@@ -79,8 +79,8 @@ let package = Package(
         swiftTarget(
             "ProxyCore",
             [
-                "ControlAPI", "ProxyModel", "Routing", "Sniffing", "Telemetry", "XrayProtos", protobuf, crypto, nioCore,
-                nioPosix, nioSSL, nioTLS,
+                "ControlAPI", "GRPCWire", "ProxyModel", "Routing", "Sniffing", "Telemetry", "XrayProtos", protobuf,
+                crypto, nioCore, nioPosix, nioSSL, nioTLS,
             ]),
         swiftTarget("Sniffing", [crypto, cryptoExtras, nioCore]),
         swiftTarget("Routing", ["ProxyModel", "Telemetry", "XrayProtos", protobuf]),
@@ -130,8 +130,8 @@ let package = Package(
         swiftTests(
             "ProxyCoreTests",
             [
-                "ProxyCore", "ProxyProtocols", "ControlAPI", "Routing", "Telemetry", "ProxyModel", "XrayProtos",
-                "TestSupport", protobuf, nioCore, nioPosix, nioEmbedded,
+                "ProxyCore", "ProxyProtocols", "ControlAPI", "GRPCWire", "Routing", "Telemetry", "ProxyModel",
+                "XrayProtos", "TestSupport", protobuf, nioCore, nioPosix, nioEmbedded,
             ]),
         swiftTests(
             "ProxyProtocolsTests",

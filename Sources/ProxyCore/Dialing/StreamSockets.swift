@@ -30,6 +30,9 @@ struct StreamReceiveAllocator: RecvByteBufferAllocator {
     /// connection's life: with 1 MiB, 10,000 connections that were busy once would hold 10 GB.
     static let underTLS = StreamReceiveAllocator(largest: 64 * 1024)
 
+    /// For connections that carry streams: what waits for a slow one keeps the buffer that it came in.
+    static let forStreams = StreamReceiveAllocator(largest: 256 * 1024)
+
     func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
         allocator.buffer(capacity: size)
     }

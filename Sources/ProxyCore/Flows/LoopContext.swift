@@ -24,6 +24,8 @@ final class LoopContext: @unchecked Sendable {  // confined to `eventLoop`; ever
     private var ticker: RepeatedTask?
     /// Clients' mux connections.
     var muxPools: [MuxPoolKey: MuxPool] = [:]
+    /// Clients' gRPC connections.
+    var tunnelPools: [GRPCTunnelPool.Key: GRPCTunnelPool] = [:]
     /// Sources of datagrams that came in by mux.
     let xudp = XUDPTable()
     private let madeAt: NIODeadline

@@ -18,6 +18,7 @@ final class Inbound: Sendable {
     let uplink: Counter?
     let downlink: Counter?
     private let listeners = Mutex<[any Channel]>([])
+    private let isClosedForGood = Atomic<Bool>(false)
 
     init(
         tag: String, proto: any InboundProtocol, transport: InboundTransport, config: Xray_Core_InboundHandlerConfig,
@@ -42,8 +43,12 @@ final class Inbound: Sendable {
         listeners.withLock { $0.compactMap(\.localAddress) }
     }
 
+    /// The listeners were closed: connections that were accepted live on, but open no more streams.
+    var isClosed: Bool { isClosedForGood.load(ordering: .relaxed) }
+
     /// Closes the listeners; connections that were accepted live on.
     func closeListeners() async {
+        isClosedForGood.store(true, ordering: .relaxed)
         let open = listeners.withLock { listeners in
             defer { listeners = [] }
             return listeners

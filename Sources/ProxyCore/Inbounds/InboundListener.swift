@@ -4,6 +4,7 @@ import Foundation
 import NIOCore
 import NIOPosix
 import ProxyModel
+import Telemetry
 
 /// Opens an inbound's ports. Each event loop has a listening socket of its own on a TCP port, among which the kernel spreads
 /// the connections: none is handed from loop to loop, and each stays on its loop for life.
@@ -143,12 +144,19 @@ struct InboundListener: Sendable {
                 }
             }
             .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.recvAllocator, value: StreamReceiveAllocator())
+            .childChannelOption(
+                .recvAllocator,
+                value: inbound.transport.grpc == nil ? StreamReceiveAllocator() : StreamReceiveAllocator.forStreams
+            )
             .childChannelOption(.maxMessagesPerRead, value: StreamSockets.readsPerEvent)
             .childChannelOption(.writeBufferWaterMark, value: StreamSockets.waterMark)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let loop = loops.context(of: channel.eventLoop) else { throw ChannelError.ioOnClosedChannel }
+                    if let plan = inbound.transport.grpc {
+                        try Self.installStreams(plan, on: channel, inbound, services, loop)
+                        return
+                    }
                     let end = StreamEnd(
                         direction: .inbound, loop: loop, readCounter: inbound.uplink, writeCounter: inbound.downlink)
                     guard inbound.transport.isRaw else {
@@ -171,29 +179,69 @@ struct InboundListener: Sendable {
     private static func install(
         _ end: StreamEnd, on channel: any Channel, _ inbound: Inbound, _ services: CoreServices, _ loop: LoopContext
     ) throws {
-        let info = TransportInfo(
-            source: channel.remoteAddress.flatMap(Endpoint.init) ?? .unspecified,
-            local: channel.localAddress.flatMap(Endpoint.init) ?? .unspecified)
-        let handshake = TimeAmount.seconds(Int64(services.policy.level(inbound.proto.userLevel).handshake))
-        let gate = TransportGate(loop: loop, limit: inbound.transport.limit(handshake)) { failure in
-            // Probes that connect and leave are nothing to write about.
-            guard failure != .ended else { return }
-            services.reject(
-                failure.reason, detail: failure.detail, inbound: inbound.tag, proto: inbound.proto.name,
-                source: info.source, session: .random(in: .min ... .max))
-        }
+        let info = TransportInfo(of: channel)
         end.isLayered = true
-        end.onActive = { end, channel in
-            let accepted = AcceptedConnection(
-                source: info.source, local: info.local, serverName: info.serverName, alpn: info.alpn,
-                allowsDirectCopy: info.allowsDirectCopy)
-            start(accepted, end, channel, inbound, services, loop)
-        }
-        try inbound.transport.install(
-            on: channel, info: info, gate: gate, copiesDirectly: inbound.proto.copiesDirectly)
+        end.onActive = { end, channel in start(AcceptedConnection(info), end, channel, inbound, services, loop) }
+        try installLayers(on: channel, info, inbound, services, loop)
         try channel.pipeline.syncOperations.addHandler(end)
     }
 
+    /// Puts the transport's layers below a connection of streams; a session starts with each stream.
+    private static func installStreams(
+        _ plan: GRPCServerPlan, on channel: any Channel, _ inbound: Inbound, _ services: CoreServices,
+        _ loop: LoopContext
+    ) throws {
+        let info = TransportInfo(of: channel)
+        try installLayers(on: channel, info, inbound, services, loop)
+        let streams = GRPCTunnelServer.Inbound(
+            plan: plan, info: info, loop: loop, isRemoved: { inbound.isClosed },
+            accept: { stream, source in
+                let end = StreamEnd(
+                    direction: .inbound, loop: loop, readCounter: inbound.uplink, writeCounter: inbound.downlink)
+                end.onActive = { end, _ in
+                    var accepted = AcceptedConnection(info)
+                    accepted.source = source
+                    start(accepted, end, channel, inbound, services, loop)
+                }
+                try stream.pipeline.syncOperations.addHandler(end)
+                stream.activate()
+            },
+            refused: { reject($0, info, inbound, services) },
+            distrusted: { header in
+                services.log.write(
+                    .warning, "transport/internet/grpc",
+                    "ignored \(header) from \(info.source): sockopt.trustedXForwardedFor names no header that came with it"
+                )
+            })
+        try GRPCTunnelServer.add(
+            to: channel, streams, firstLimit: handshakeLimit(inbound, services), isSecure: inbound.transport.hasTLS)
+    }
+
+    private static func installLayers(
+        on channel: any Channel, _ info: TransportInfo, _ inbound: Inbound, _ services: CoreServices,
+        _ loop: LoopContext
+    ) throws {
+        let limit = inbound.transport.limit(handshakeLimit(inbound, services))
+        let gate = TransportGate(loop: loop, limit: limit) { reject($0, info, inbound, services) }
+        try inbound.transport.install(
+            on: channel, info: info, gate: gate, copiesDirectly: inbound.proto.copiesDirectly)
+    }
+
+    private static func handshakeLimit(_ inbound: Inbound, _ services: CoreServices) -> TimeAmount {
+        .seconds(Int64(services.policy.level(inbound.proto.userLevel).handshake))
+    }
+
+    private static func reject(
+        _ failure: TransportFailure, _ info: TransportInfo, _ inbound: Inbound, _ services: CoreServices
+    ) {
+        // Probes that connect and leave are nothing to write about.
+        guard failure != .ended else { return }
+        services.reject(
+            failure.reason, detail: failure.detail, inbound: inbound.tag, proto: inbound.proto.name,
+            source: info.source, session: .random(in: .min ... .max))
+    }
+
+    /// - Parameter channel: The connection's, also for a stream in it.
     private static func start(
         _ accepted: AcceptedConnection, _ end: StreamEnd, _ channel: any Channel, _ inbound: Inbound,
         _ services: CoreServices, _ loop: LoopContext

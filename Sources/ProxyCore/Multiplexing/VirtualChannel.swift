@@ -9,7 +9,7 @@ package import NIOCore
 ///   what the carrier has not reported as sent.
 /// * Received bytes are delivered at once while a read is asked for, else kept, and `queuedBytes` tells the carrier how many.
 /// * Closing the output completes when everything written is sent; closing everything drops what is not.
-/// * Options: `autoRead`, `allowRemoteHalfClosure`, `writeBufferWaterMark`.
+/// * Options: `autoRead`, `allowRemoteHalfClosure`, `writeBufferWaterMark`; `recvAllocator` has no effect.
 ///
 /// Confined to its event loop. Costs 0.9 KiB with one small handler, and no timer.
 package final class VirtualChannel: Channel, ChannelCore, @unchecked Sendable {  // confined to `eventLoop`
@@ -18,6 +18,8 @@ package final class VirtualChannel: Channel, ChannelCore, @unchecked Sendable { 
         case active
         case closed
     }
+
+    private static let smallestKept = 4096
 
     package let eventLoop: any EventLoop
     package let parent: (any Channel)?
@@ -95,9 +97,25 @@ package final class VirtualChannel: Channel, ChannelCore, @unchecked Sendable { 
         if received.isEmpty, readIsWanted || isDelivering {
             deliver(buffer)
         } else {
-            received.append(buffer)
-            queuedBytes += buffer.readableBytes
+            keep(buffer)
         }
+    }
+
+    /// Keeps bytes until they are wanted. What is small beside the buffer that it was received in is copied out of it, so that
+    /// a slow reader does not hold many times what waits for it.
+    private func keep(_ buffer: ByteBuffer) {
+        queuedBytes += buffer.readableBytes
+        guard buffer.readableBytes < buffer.storageCapacity / 2 else {
+            received.append(buffer)
+            return
+        }
+        if let last = received.indices.last, received[last].writableBytes >= buffer.readableBytes {
+            received[last].writeImmutableBuffer(buffer)
+            return
+        }
+        var copy = ByteBufferAllocator().buffer(capacity: max(buffer.readableBytes, Self.smallestKept))
+        copy.writeImmutableBuffer(buffer)
+        received.append(copy)
     }
 
     /// No more for now: handlers may flush what they made of it.
@@ -255,12 +273,14 @@ package final class VirtualChannel: Channel, ChannelCore, @unchecked Sendable { 
 
     private func closeAll(error: any Error, promise: EventLoopPromise<Void>?) {
         let wasActive = life == .active
+        // As with a socket: one whose input has ended and whose output is out ends well by being closed.
+        let endsWell = outputEnded || allowsHalfClosure && inputEnded && unsentBytes == 0
         life = .closed
         received.removeAll()
         queuedBytes = 0
         let carrier = carrier
         self.carrier = nil
-        carrier?.closed(self, outputEnded: outputEnded)
+        carrier?.closed(self, outputEnded: endsWell)
         outputPromise?.fail(error)
         outputPromise = nil
         let promises = sentPromises
@@ -335,6 +355,9 @@ extension VirtualChannel {
                 channel.allowsHalfClosure = try cast(value, for: option)
             case let option as ChannelOptions.Types.WriteBufferWaterMarkOption:
                 channel.waterMark = try cast(value, for: option)
+            case is ChannelOptions.Types.RecvAllocatorOption:
+                // Nothing is read into buffers here.
+                break
             default:
                 throw ChannelError.operationUnsupported
             }

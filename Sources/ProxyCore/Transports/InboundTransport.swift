@@ -16,9 +16,13 @@ struct InboundTransport: Sendable {
     private let acceptsProxyHeader: Bool
     private let tls: TLSServerPlan?
     private let upgrade: Upgrade?
+    /// Connections carry streams, of which each is one of the protocol's; nil = each connection is one itself.
+    let grpc: GRPCServerPlan?
+
+    var hasTLS: Bool { tls != nil }
 
     /// Bytes go from the socket to the protocol as they are; nothing is added to the channel.
-    var isRaw: Bool { !acceptsProxyHeader && tls == nil && upgrade == nil }
+    var isRaw: Bool { !acceptsProxyHeader && tls == nil && upgrade == nil && grpc == nil }
 
     /// - Throws: ``ControlError`` for settings that cannot be used, and for what this build does not have.
     init(_ config: Xray_Transport_Internet_StreamConfig, tag: String, log: CoreLog) throws(ControlError) {
@@ -29,6 +33,7 @@ struct InboundTransport: Sendable {
             let trusted = config.socketSettings.trustedXForwardedFor
             // A browser that is offered HTTP/2 takes it, and then cannot upgrade.
             var alpn = ["http/1.1"]
+            var grpc: GRPCServerPlan?
             switch effective.transport {
             case .raw:
                 upgrade = nil
@@ -37,7 +42,12 @@ struct InboundTransport: Sendable {
                 upgrade = .webSocket(WebSocketServerPlan(config, trustedForwarders: trusted))
             case .httpUpgrade(let config):
                 upgrade = .httpUpgrade(HTTPUpgradeServerPlan(config, trustedForwarders: trusted))
+            case .grpc(let config):
+                upgrade = nil
+                alpn = ["h2"]
+                grpc = GRPCServerPlan(config, trustedForwarders: trusted)
             }
+            self.grpc = grpc
             tls = try effective.tls.map { config throws(ControlError) in
                 try TLSServerPlan(config, alpn: alpn) { result in
                     switch result {
@@ -69,7 +79,7 @@ struct InboundTransport: Sendable {
         if acceptsProxyHeader { try pipeline.addHandler(PROXYHeaderHandler(info: info)) }
         if let tls {
             try channel.syncOptions?.setOption(.recvAllocator, value: StreamReceiveAllocator.underTLS)
-            if copiesDirectly, upgrade == nil { try pipeline.addHandler(RecordGate()) }
+            if copiesDirectly, upgrade == nil, grpc == nil { try pipeline.addHandler(RecordGate()) }
             try pipeline.addHandler(TLSServerHandler(plan: tls, info: info))
             try pipeline.addHandler(TLSCeiling(info: info))
         }

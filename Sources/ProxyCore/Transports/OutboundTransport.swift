@@ -17,9 +17,13 @@ struct OutboundTransport: Sendable {
     let carrierTag: String?
     private let tls: TLSClientPlan?
     private let upgrade: Upgrade?
+    /// Connections are shared, and the protocol's bytes go by streams in them; nil = each has one of its own.
+    let grpc: GRPCClientPlan?
+
+    var hasTLS: Bool { tls != nil }
 
     /// Bytes go from the protocol to the socket as they are; nothing is added to the channel.
-    var isRaw: Bool { tls == nil && upgrade == nil && carrierTag == nil }
+    var isRaw: Bool { tls == nil && upgrade == nil && grpc == nil && carrierTag == nil }
 
     static let raw = OutboundTransport()
 
@@ -28,6 +32,7 @@ struct OutboundTransport: Sendable {
         carrierTag = nil
         tls = nil
         upgrade = nil
+        grpc = nil
     }
 
     /// - Throws: ``ControlError`` for settings that cannot be used, and for what this build does not have.
@@ -41,6 +46,7 @@ struct OutboundTransport: Sendable {
             carrierTag = !dialer.isEmpty ? dialer : !proxy.isEmpty ? proxy : nil
             var host = effective.tls?.serverName ?? ""
             var alpn = ["http/1.1"]
+            var grpc: GRPCClientPlan?
             switch effective.transport {
             case .raw:
                 upgrade = nil
@@ -59,7 +65,12 @@ struct OutboundTransport: Sendable {
             case .httpUpgrade(let config):
                 if !config.host.isEmpty { host = config.host }
                 upgrade = .httpUpgrade(HTTPUpgradeClientPlan(config, host: host))
+            case .grpc(let config):
+                upgrade = nil
+                alpn = ["h2"]
+                grpc = GRPCClientPlan(config, serverName: host, isSecure: effective.tls != nil)
             }
+            self.grpc = grpc
             tls = try effective.tls.map { config throws(ControlError) in try TLSClientPlan(config, alpn: alpn) }
             let fingerprint = effective.tls?.fingerprint ?? ""
             if !fingerprint.isEmpty, fingerprint != "unsafe", fingerprint != "hellogolang" {
@@ -78,13 +89,13 @@ struct OutboundTransport: Sendable {
         }
     }
 
-    /// Adds the layers of a connection to `target`, from the socket up.
+    /// Adds the layers of a connection to `target`, from the socket up; those that carry streams are the caller's.
     /// - Parameter copiesDirectly: The connection wants to pass TLS by; it is told later whether it can.
     func install(on channel: any Channel, target: Destination, copiesDirectly: Bool) throws {
         let pipeline = channel.pipeline.syncOperations
         if let tls {
             try channel.syncOptions?.setOption(.recvAllocator, value: StreamReceiveAllocator.underTLS)
-            if copiesDirectly, upgrade == nil, carrierTag == nil { try pipeline.addHandler(RecordGate()) }
+            if copiesDirectly, upgrade == nil, grpc == nil, carrierTag == nil { try pipeline.addHandler(RecordGate()) }
             try tls.install(on: pipeline, target: target.address)
         }
         switch upgrade {

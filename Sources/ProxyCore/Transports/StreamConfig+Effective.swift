@@ -10,6 +10,7 @@ extension Xray_Transport_Internet_StreamConfig {
             case raw
             case webSocket(Xray_Transport_Internet_Websocket_Config)
             case httpUpgrade(Xray_Transport_Internet_Httpupgrade_Config)
+            case grpc(Xray_Transport_Internet_Grpc_Encoding_Config)
         }
 
         var transport: Transport
@@ -45,15 +46,16 @@ extension Xray_Transport_Internet_StreamConfig {
         case "httpupgrade":
             let config: Xray_Transport_Internet_Httpupgrade_Config = try settings(named: "httpupgrade")
             return Effective(transport: .httpUpgrade(config), tls: tls, acceptsProxyHeader: config.acceptProxyProtocol)
-        case "splithttp", "xhttp":
-            throw ControlError("the transport xhttp is not available; use websocket or httpupgrade")
         case "grpc":
-            throw ControlError("the transport grpc is not available; use websocket or httpupgrade")
+            let config: Xray_Transport_Internet_Grpc_Encoding_Config = try settings(named: "grpc")
+            return Effective(transport: .grpc(config), tls: tls, acceptsProxyHeader: false)
+        case "splithttp", "xhttp":
+            throw ControlError("the transport xhttp is not available; use websocket, httpupgrade or grpc")
         case "mkcp", "kcp":
             throw ControlError("the transport mkcp is not available; use tcp (raw)")
         default:
             throw ControlError(
-                "the transport \(protocolName) is not available; use tcp (raw), websocket or httpupgrade")
+                "the transport \(protocolName) is not available; use tcp (raw), websocket, httpupgrade or grpc")
         }
     }
 

@@ -18,6 +18,20 @@ final class TransportInfo {
         self.source = source
         self.local = local
     }
+
+    convenience init(of channel: any Channel) {
+        self.init(
+            source: channel.remoteAddress.flatMap(Endpoint.init) ?? .unspecified,
+            local: channel.localAddress.flatMap(Endpoint.init) ?? .unspecified)
+    }
+}
+
+extension AcceptedConnection {
+    init(_ info: TransportInfo) {
+        self.init(
+            source: info.source, local: info.local, serverName: info.serverName, alpn: info.alpn,
+            allowsDirectCopy: info.allowsDirectCopy)
+    }
 }
 
 /// Stands between a transport's layers and the ``StreamEnd`` until the transport is up, then takes itself out.

@@ -40,11 +40,11 @@ struct InteropTransport: Sendable {
     /// The programs that have it, beside Tidegate.
     var isKnownToV2Ray = true
 
-    private static let serverTLS = """
+    static let serverTLS = """
         "security": "tls", "tlsSettings": {"certificates":
           [{"certificateFile": "@DIR@/server.pem", "keyFile": "@DIR@/server.key"}]}
         """
-    private static let clientTLS = """
+    static let clientTLS = """
         "security": "tls", "tlsSettings": {"serverName": "proxy.example", "disableSystemRoot": true,
           "certificates": [{"usage": "verify", "certificateFile": "@DIR@/authority.pem"}]}
         """
@@ -66,7 +66,16 @@ struct InteropTransport: Sendable {
         client: #"{"network": "httpupgrade", "httpupgradeSettings": {"path": "/up"}, \#(clientTLS)}"#,
         isKnownToV2Ray: false)
 
-    static let all = [raw, tls, webSocket, webSocketTLS, webSocketEarly, httpUpgrade, httpUpgradeTLS]
+    static let grpc = own("grpc", #"{"network": "grpc", "grpcSettings": {"serviceName": "gun"}}"#)
+    static let grpcMulti = own(
+        "grpc multi", #"{"network": "grpc", "grpcSettings": {"serviceName": "/a/b/One|Many", "multiMode": true}}"#)
+    static let grpcTLS = InteropTransport(
+        name: "grpc+tls", server: #"{"network": "grpc", "grpcSettings": {"serviceName": "gun"}, \#(serverTLS)}"#,
+        client: #"{"network": "grpc", "grpcSettings": {"serviceName": "gun"}, \#(clientTLS)}"#, isKnownToV2Ray: false)
+
+    static let all = [
+        raw, tls, webSocket, webSocketTLS, webSocketEarly, httpUpgrade, httpUpgradeTLS, grpc, grpcMulti, grpcTLS,
+    ]
 
     private static func same(_ name: String, _ settings: String) -> InteropTransport {
         InteropTransport(name: name, server: settings, client: settings)

@@ -9,7 +9,8 @@ import Testing
     static let cases =
         InteropCase.matrix([.vless], InteropTransport.all)
         + InteropCase.matrix(
-            [.vmess(" aes-128-gcm"), .trojan, .shadowsocks(" aes-128-gcm")], [.raw, .tls, .webSocket, .webSocketTLS])
+            [.vmess(" aes-128-gcm"), .trojan, .shadowsocks(" aes-128-gcm")],
+            [.raw, .tls, .webSocket, .webSocketTLS, .grpc, .grpcTLS])
         + InteropCase.matrix(
             [
                 .vmess(" chacha20-poly1305"), .vmess(" auto"), .shadowsocks(" aes-256-gcm"),

@@ -36,12 +36,17 @@ final class PeerProcess {
 
     /// Starts it and waits until the TCP port answers.
     func start(waitingFor port: UInt16) throws {
+        try start { _ in TCPClient.answers(port) }
+    }
+
+    /// Starts it and waits until it is ready, which it may tell by what it prints.
+    func start(until isReady: (String) -> Bool) throws {
         guard let program = CommandResult.program(name) else { throw Failure("\(name) is not installed: .ci/install") }
         let process = try ChildProcess(
             program, arguments, in: folder, log: folder.appendingPathComponent("output.log"))
         self.process = process
-        guard Wait.until({ !process.isRunning || TCPClient.answers(port) }), process.isRunning else {
-            throw Failure("\(name) did not open port \(port): \(output)")
+        guard Wait.until({ !process.isRunning || isReady(output) }), process.isRunning else {
+            throw Failure("\(name) did not start: \(output)")
         }
     }
 

@@ -43,6 +43,18 @@ extension FuzzTarget {
             if case .header = outcome { return }
             require(buffer.readableBytes == bytes.count, "nothing is taken of what is no header")
         },
+        FuzzTarget(
+            "grpc-hunks",
+            seeds: {
+                [
+                    [0, 0, 0, 0, 7, 0x0a, 2, 0x61, 0x62, 0x0a, 1, 0x63], [0, 0, 0, 0, 6, 0x10, 0x96, 1, 0x0a, 1, 7],
+                    [0, 0, 0, 0, 12, 0x11, 1, 2, 3, 4, 5, 6, 7, 8, 0x0a, 1, 8], [0, 0x40, 0, 0, 0, 0x0a, 0x80],
+                ]
+            }
+        ) { bytes in
+            let whole = hunks(bytes, piece: max(bytes.count, 1))
+            require(whole == hunks(bytes, piece: 1), "the same octet by octet: \(whole)")
+        },
         FuzzTarget("certificate-name", seeds: { [[0x30, 3, 0x30, 1, 0]] }) { _ = CommonName.of($0) },
     ]
 
@@ -73,6 +85,25 @@ extension FuzzTarget {
         } catch {
             return said + ["\(data)", "an error"]
         }
+    }
+
+    private static func hunks(_ bytes: [UInt8], piece: Int) -> String {
+        var decoder = HunkDecoder()
+        var rest = bytes[...]
+        var data: [UInt8] = []
+        do throws(HunkFault) {
+            while !rest.isEmpty {
+                var buffer = ByteBuffer(bytes: rest.prefix(piece))
+                rest = rest.dropFirst(piece)
+                while let part = try decoder.next(&buffer) {
+                    require(part.readableBytes > 0, "no piece is empty")
+                    data += part.readableBytesView
+                }
+            }
+        } catch {
+            return "\(data) \(error)"
+        }
+        return "\(data) \(decoder.isBetweenMessages)"
     }
 
     private static func head(_ bytes: [UInt8], piece: Int) -> String {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import NIOCore
 import ProxyModel
+import Telemetry
 
 /// Connecting by an outbound's transport, and through the outbounds that carry it.
 extension CoreServices {
@@ -23,34 +24,107 @@ extension CoreServices {
         } catch {
             return loop.eventLoop.makeFailedFuture(error)
         }
-        guard let lowest = hops.last else { preconditionFailure("the outbound itself is the first hop") }
         end.isLayered = true
         let ready = loop.eventLoop.makePromise(of: Void.self)
         let gate = TransportGate(
             loop: loop, limit: Dialer.connectTimeout, onReady: { ready.succeed() }, onFailure: { ready.fail($0) })
-        let layers = NIOLoopBound((hops, gate), eventLoop: loop.eventLoop)
-        let connected = dialer.connect(lowest.plan, socket: lowest.outbound.transport.socket, on: loop.eventLoop) {
-            channel in
-            channel.eventLoop.makeCompletedFuture {
-                let (hops, gate) = layers.value
-                let pipeline = channel.pipeline.syncOperations
-                try pipeline.addHandler(SocketFloor())
-                for (depth, hop) in hops.enumerated().reversed() {
-                    try hop.outbound.transport.install(
-                        on: channel, target: hop.plan.target, copiesDirectly: hop.plan.copiesDirectly)
-                    if depth > 0 { try pipeline.addHandler(CarrierHandler(hop.outbound, hop.plan)) }
-                }
-                try pipeline.addHandler(gate)
-                try pipeline.addHandler(end)
-            }
+        let connected = layered(hops[...], on: loop) { channel in
+            try channel.pipeline.syncOperations.addHandler(gate)
+            try channel.pipeline.syncOperations.addHandler(end)
         }
         connected.whenFailure { ready.fail($0) }
         return connected.flatMap { channel in ready.futureResult.map { channel } }
     }
 
+    /// A channel with all layers of the first hop's transport, under what `top` adds.
+    private func layered(
+        _ hops: ArraySlice<Hop>, on loop: LoopContext, top: @escaping (any Channel) throws -> Void
+    ) -> EventLoopFuture<any Channel> {
+        guard let hop = hops.first else { preconditionFailure("the outbound itself is the first hop") }
+        guard let plan = hop.outbound.transport.grpc else {
+            return carried(hops, on: loop) { channel in
+                try hop.install(on: channel)
+                try top(channel)
+            }
+        }
+        let promise = loop.eventLoop.makePromise(of: (any Channel).self)
+        tunnelPool(for: hop, on: loop).lease { [self] in
+            connection(of: plan, hops, on: loop)
+        } then: { result in
+            do {
+                let stream = try result.get().open { channel in
+                    try channel.pipeline.syncOperations.addHandler(SocketFloor())
+                    try top(channel)
+                }
+                promise.succeed(stream)
+            } catch {
+                promise.fail(error)
+            }
+        }
+        return promise.futureResult
+    }
+
+    /// A channel that carries the streams of the first hop.
+    private func connection(
+        of plan: GRPCClientPlan, _ hops: ArraySlice<Hop>, on loop: LoopContext
+    ) -> EventLoopFuture<any Channel> {
+        guard let hop = hops.first else { preconditionFailure("the outbound itself is the first hop") }
+        let ready = loop.eventLoop.makePromise(of: Void.self)
+        let gate = TransportGate(
+            loop: loop, limit: Dialer.connectTimeout, onReady: { ready.succeed() }, onFailure: { ready.fail($0) })
+        let isPlain = hops.count == 1 && !hop.outbound.transport.hasTLS
+        let connected = carried(hops, on: loop) { channel in
+            try hop.install(on: channel)
+            try channel.pipeline.syncOperations.addHandler(gate)
+            try GRPCTunnelClient.add(
+                to: channel, plan, target: hop.plan.target, loop: loop, isSecure: !isPlain)
+        }
+        connected.whenFailure { ready.fail($0) }
+        return connected.flatMap { channel in ready.futureResult.map { channel } }
+    }
+
+    /// A channel to the first hop's target: a socket, or what the next hop carries.
+    private func carried(
+        _ hops: ArraySlice<Hop>, on loop: LoopContext, top: @escaping (any Channel) throws -> Void
+    ) -> EventLoopFuture<any Channel> {
+        guard let hop = hops.first else { preconditionFailure("the outbound itself is the first hop") }
+        let rest = hops.dropFirst()
+        guard let carrier = rest.first else {
+            let top = NIOLoopBound(top, eventLoop: loop.eventLoop)
+            return dialer.connect(hop.plan, socket: hop.outbound.transport.socket, on: loop.eventLoop) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(SocketFloor())
+                    try top.value(channel)
+                }
+            }
+        }
+        return layered(rest, on: loop) { channel in
+            try channel.pipeline.syncOperations.addHandler(CarrierHandler(carrier.outbound, carrier.plan))
+            try top(channel)
+        }
+    }
+
+    private func tunnelPool(for hop: Hop, on loop: LoopContext) -> GRPCTunnelPool {
+        let key = GRPCTunnelPool.Key(
+            outbound: ObjectIdentifier(hop.outbound), target: hop.plan.target, localAddress: hop.plan.localAddress)
+        if let pool = loop.tunnelPools[key] { return pool }
+        let pool = GRPCTunnelPool { [log, tag = hop.outbound.tag, target = hop.plan.target] why in
+            log.write(.warning, "transport/internet/grpc", "the outbound \(tag) lost a stream to \(target) > \(why)")
+        }
+        // An outbound that was taken out is let go with its last connection.
+        pool.onEmpty = { [weak loop] in loop?.tunnelPools[key] = nil }
+        loop.tunnelPools[key] = pool
+        return pool
+    }
+
     private struct Hop {
         var outbound: Outbound
         var plan: DialPlan
+
+        func install(on channel: any Channel) throws {
+            try outbound.transport.install(
+                on: channel, target: plan.target, copiesDirectly: plan.copiesDirectly)
+        }
     }
 
     /// The outbound, then the one that carries it, and so on down to the one that has a socket.
