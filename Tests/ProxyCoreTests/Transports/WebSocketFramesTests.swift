@@ -79,6 +79,20 @@ struct WebSocketFramesTests {
         #expect(throws: WebSocketFrames.Violation.self) { try events(.server, Self.bytes(hex), piece: 1) }
     }
 
+    @Test func framesThatFollowEachOtherAreGivenAsOne() throws {
+        var frames = WebSocketFrames(role: .server)
+        var buffer = ByteBuffer(bytes: Self.bytes("8283 01020304 606060 8280 00000000 8281 00000000 64 8283"))
+        #expect(try frames.next(&buffer) == .data(ByteBuffer(string: "abcd")))
+        #expect(buffer.readableBytes == 2)
+    }
+
+    @Test func whatCameBeforeAViolationIsGivenFirst() throws {
+        var frames = WebSocketFrames(role: .server)
+        var buffer = ByteBuffer(bytes: Self.bytes("8281 00000000 61 8105 48656c6c6f"))
+        #expect(try frames.next(&buffer) == .data(ByteBuffer(string: "a")))
+        #expect(throws: WebSocketFrames.Violation.self) { try frames.next(&buffer) }
+    }
+
     @Test func closeFrameEndsWhatIsRead() throws {
         #expect(try events(.server, Self.bytes("8882 00000000 03e8")) == [.close])
     }

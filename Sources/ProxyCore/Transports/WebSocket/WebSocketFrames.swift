@@ -48,33 +48,70 @@ struct WebSocketFrames {
         self.role = role
     }
 
-    /// The next part of what was received; nil = more is needed. Consumes what it gives.
+    /// The next part of what was received; nil = more is needed. Consumes what it gives. The payloads of frames that follow each
+    /// other are given as one: peers send frames of 2 KiB, and what handles them costs more than to move them together.
     mutating func next(_ buffer: inout ByteBuffer) throws(Violation) -> Event? {
+        var gathered: ByteBuffer?
         while true {
             if left > 0 {
                 let count = Int(min(left, UInt64(buffer.readableBytes)))
-                guard count > 0, let part = buffer.readSlice(length: count) else { return nil }
+                guard count > 0 else { break }
                 left -= UInt64(count)
-                return .data(role == .server ? Mask.applied(to: part, key: &key) : part)
-            }
-            guard let header = try readHeader(&buffer) else { return nil }
-            switch header.opcode {
-            case Opcode.continuation, Opcode.text, Opcode.binary:
-                guard (header.opcode == Opcode.continuation) == isInMessage else {
-                    throw Violation(isInMessage ? "a new message inside another" : "a continuation of no message")
+                if role == .client && gathered == nil && (count > Self.joinLimit || buffer.readableBytes == count) {
+                    return buffer.readSlice(length: count).map(Event.data)
                 }
-                isInMessage = !header.isFinal
-                left = header.length
-                key = header.key
-            default:
-                guard let payload = buffer.readSlice(length: Int(header.length)) else { return nil }
-                var key = header.key
-                switch header.opcode {
-                case Opcode.close: return .close
-                case Opcode.ping: return .ping(role == .server ? Mask.applied(to: payload, key: &key) : payload)
-                default: return .pong
-                }
+                var data = gathered.take() ?? ByteBufferAllocator().buffer(capacity: buffer.readableBytes)
+                move(count, from: &buffer, to: &data)
+                gathered = data
+                continue
             }
+            let header: Header?
+            do throws(Violation) {
+                header = try readHeader(buffer)
+            } catch {
+                // What came before it is given first; the header stays, and is found again.
+                if gathered != nil { break }
+                throw error
+            }
+            guard let header else { break }
+            if header.opcode >= Opcode.close {
+                if gathered != nil { break }
+                buffer.moveReaderIndex(forwardBy: header.size)
+                return control(header, &buffer)
+            }
+            buffer.moveReaderIndex(forwardBy: header.size)
+            isInMessage = !header.isFinal
+            left = header.length
+            key = header.key
+        }
+        return gathered.map(Event.data)
+    }
+
+    /// Payload of the current frame, in the clear.
+    private mutating func move(_ count: Int, from buffer: inout ByteBuffer, to data: inout ByteBuffer) {
+        data.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { target in
+            buffer.readWithUnsafeReadableBytes { source in
+                let source = UnsafeRawBufferPointer(rebasing: source.prefix(count))
+                if role == .server {
+                    Mask.transform(source, into: target, key: key)
+                } else {
+                    target.copyMemory(from: source)
+                }
+                return count
+            }
+            return count
+        }
+        key = Mask.turned(key, by: count)
+    }
+
+    private func control(_ header: Header, _ buffer: inout ByteBuffer) -> Event? {
+        guard var payload = buffer.readSlice(length: Int(header.length)) else { return nil }
+        switch header.opcode {
+        case Opcode.close: return .close
+        case Opcode.ping:
+            if role == .server { payload = Mask.applied(to: payload, key: header.key) }
+            return .ping(payload)
+        default: return .pong
         }
     }
 
@@ -83,14 +120,23 @@ struct WebSocketFrames {
         var opcode: UInt8
         var length: UInt64
         var key: UInt32
+        /// Of the header itself.
+        var size: Int
     }
 
-    /// Nil, with the buffer where it was, while a header (and a control frame's payload) is not complete.
-    private func readHeader(_ buffer: inout ByteBuffer) throws(Violation) -> Header? {
-        var rest = buffer
-        guard let first = rest.readInteger(as: UInt8.self), let second = rest.readInteger(as: UInt8.self) else {
-            return nil
+    /// Nil while a header (and a control frame's payload) is not complete. Consumes nothing.
+    private func readHeader(_ buffer: ByteBuffer) throws(Violation) -> Header? {
+        var result: Result<Header?, Violation> = .success(nil)
+        buffer.withUnsafeReadableBytes { bytes in
+            do throws(Violation) { result = .success(try readHeader(bytes)) } catch { result = .failure(error) }
         }
+        return try result.get()
+    }
+
+    private func readHeader(_ bytes: UnsafeRawBufferPointer) throws(Violation) -> Header? {
+        guard bytes.count >= 2 else { return nil }
+        let first = bytes[0]
+        let second = bytes[1]
         guard first & 0x70 == 0 else { throw Violation("reserved bits are set") }
         let opcode = first & 0x0f
         let isControl = opcode >= Opcode.close
@@ -100,24 +146,30 @@ struct WebSocketFrames {
         guard (second & 0x80 != 0) == (role == .server) else {
             throw Violation(role == .server ? "a frame without a mask" : "a masked frame")
         }
+        guard isControl || (opcode == Opcode.continuation) == isInMessage else {
+            throw Violation(isInMessage ? "a new message inside another" : "a continuation of no message")
+        }
+        var size = 2
         var length = UInt64(second & 0x7f)
         if isControl, length > Self.controlLimit || first & 0x80 == 0 { throw Violation("a control frame too long") }
         if length == 126 {
-            guard let long = rest.readInteger(as: UInt16.self) else { return nil }
-            length = UInt64(long)
+            guard bytes.count >= size + 2 else { return nil }
+            length = UInt64(UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: size, as: UInt16.self)))
+            size += 2
         } else if length == 127 {
-            guard let long = rest.readInteger(as: UInt64.self) else { return nil }
-            guard long <= Int64.max else { throw Violation("a frame of \(long) bytes") }
-            length = long
+            guard bytes.count >= size + 8 else { return nil }
+            length = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: size, as: UInt64.self))
+            guard length <= Int64.max else { throw Violation("a frame of \(length) bytes") }
+            size += 8
         }
         var key: UInt32 = 0
         if role == .server {
-            guard let bytes = rest.readInteger(endianness: .little, as: UInt32.self) else { return nil }
-            key = bytes
+            guard bytes.count >= size + 4 else { return nil }
+            key = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: size, as: UInt32.self))
+            size += 4
         }
-        if isControl, rest.readableBytes < Int(length) { return nil }
-        buffer = rest
-        return Header(isFinal: first & 0x80 != 0, opcode: opcode, length: length, key: key)
+        if isControl, bytes.count - size < Int(length) { return nil }
+        return Header(isFinal: first & 0x80 != 0, opcode: opcode, length: length, key: key, size: size)
     }
 
     // MARK: Sending
@@ -126,10 +178,10 @@ struct WebSocketFrames {
     func data(_ payload: ByteBuffer, allocator: ByteBufferAllocator) -> (head: ByteBuffer, rest: ByteBuffer?) {
         let count = payload.readableBytes
         if role == .client {
-            var key = UInt32.random(in: .min ... .max)
+            let key = UInt32.random(in: .min ... .max)
             var frame = allocator.buffer(capacity: count + 14)
             writeHeader(Opcode.binary, count, key: key, into: &frame)
-            Mask.write(payload, key: &key, into: &frame)
+            Mask.write(payload, key: key, into: &frame)
             return (frame, nil)
         }
         let isJoined = count <= Self.joinLimit
@@ -154,10 +206,10 @@ struct WebSocketFrames {
     }
 
     private func control(_ opcode: UInt8, _ payload: ByteBuffer, _ allocator: ByteBufferAllocator) -> ByteBuffer {
-        var key = role == .client ? UInt32.random(in: .min ... .max) : 0
+        let key = role == .client ? UInt32.random(in: .min ... .max) : 0
         var frame = allocator.buffer(capacity: payload.readableBytes + 6)
         writeHeader(opcode, payload.readableBytes, key: key, into: &frame)
-        if role == .client { Mask.write(payload, key: &key, into: &frame) } else { frame.writeImmutableBuffer(payload) }
+        if role == .client { Mask.write(payload, key: key, into: &frame) } else { frame.writeImmutableBuffer(payload) }
         return frame
     }
 
@@ -180,29 +232,31 @@ struct WebSocketFrames {
 /// The mask of client frames (RFC 6455 section 5.3): payload exclusive-or a key of four bytes, over and over. Key and words
 /// are little-endian, so that the key's lowest byte is for the first byte.
 private enum Mask {
-    /// The payload in the clear, in a buffer of its own, which costs no more than to write over the bytes where they are. The
-    /// key is turned to where the next part goes on.
-    static func applied(to payload: ByteBuffer, key: inout UInt32) -> ByteBuffer {
+    /// The payload in the clear, in a buffer of its own.
+    static func applied(to payload: ByteBuffer, key: UInt32) -> ByteBuffer {
         var clear = ByteBufferAllocator().buffer(capacity: payload.readableBytes)
-        write(payload, key: &key, into: &clear)
+        write(payload, key: key, into: &clear)
         return clear
     }
 
-    static func write(_ payload: ByteBuffer, key: inout UInt32, into buffer: inout ByteBuffer) {
+    static func write(_ payload: ByteBuffer, key: UInt32, into buffer: inout ByteBuffer) {
         let count = payload.readableBytes
         guard count > 0 else { return }
-        let start = key
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { target in
             payload.withUnsafeReadableBytes { source in
-                transform(source, into: target, key: start)
+                transform(source, into: target, key: key)
             }
             return count
         }
-        let turn = UInt32(count % 4) * 8
-        if turn > 0 { key = key >> turn | key << (32 - turn) }
     }
 
-    private static func transform(
+    /// The key for what follows `count` bytes.
+    static func turned(_ key: UInt32, by count: Int) -> UInt32 {
+        let turn = UInt32(count % 4) * 8
+        return turn > 0 ? key >> turn | key << (32 - turn) : key
+    }
+
+    static func transform(
         _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer, key: UInt32
     ) {
         let wide = UInt64(key) << 32 | UInt64(key)
