@@ -17,6 +17,15 @@ from table import Row, Target
 
 ID = "b831381d-6324-4d53-ad4f-8cda48b30811"
 NAMES = ("tidegate", "v2ray")
+# As every server with accounts has it.
+STATISTICS = {
+    "stats": {},
+    "policy": {
+        "levels": {"0": {"statsUserUplink": True, "statsUserDownlink": True}},
+        "system": {"statsInboundUplink": True, "statsInboundDownlink": True,
+                   "statsOutboundUplink": True, "statsOutboundDownlink": True},
+    },
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,10 +49,10 @@ class Case:
 
     def inbound(self, folder: pathlib.Path) -> dict:
         settings = {
-            "vless": {"decryption": "none", "clients": [{"id": ID}]},
-            "vmess": {"clients": [{"id": ID}]},
-            "trojan": {"clients": [{"password": "secret"}]},
-            "shadowsocks": {"method": self.cipher, "password": "secret", "network": "tcp"},
+            "vless": {"decryption": "none", "clients": [{"id": ID, "email": "user@bench"}]},
+            "vmess": {"clients": [{"id": ID, "email": "user@bench"}]},
+            "trojan": {"clients": [{"password": "secret", "email": "user@bench"}]},
+            "shadowsocks": {"method": self.cipher, "password": "secret", "network": "tcp", "email": "user@bench"},
             "socks": {"auth": "noauth"},
         }[self.protocol]
         return {"protocol": self.protocol, "settings": settings, "streamSettings": self.stream(folder, server=True)}
@@ -109,11 +118,11 @@ def stage(bench, case: Case, target: int):
 
         ends = []
         for name, port, tunnel in zip(NAMES, servers, tunnels):
-            freedom: dict = {"protocol": "freedom"}
+            freedom: dict = {"tag": "out", "protocol": "freedom"}
             if name == "tidegate":
                 freedom["settings"] = {"finalRules": [{"action": "allow"}]}
-            inbound = {"listen": "127.0.0.1", "port": port, **case.inbound(folder)}
-            pid = start(f"server-{name}", name, port, {"inbounds": [inbound], "outbounds": [freedom]})
+            inbound = {"tag": "in", "listen": "127.0.0.1", "port": port, **case.inbound(folder)}
+            pid = start(f"server-{name}", name, port, {"inbounds": [inbound], "outbounds": [freedom], **STATISTICS})
             ends.append(End(name, pid, tunnel))
         door = {"protocol": "dokodemo-door", "listen": "127.0.0.1",
                 "settings": {"address": "127.0.0.1", "port": target, "network": "tcp"}}
