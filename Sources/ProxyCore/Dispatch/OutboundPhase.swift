@@ -86,7 +86,7 @@ final class OutboundPhase: StreamPhase, StreamEndOwner, @unchecked Sendable {  /
         session.services.log.write(
             .info, session: session.logID, "proxy/\(name)", "failed to open connection to \(plan.target) > \(why)")
         if let reply = request.unreachableReply ?? request.responseHeader { session.end.send(reply) }
-        session.end.finish()
+        session.fail()
     }
 
     // MARK: The far end

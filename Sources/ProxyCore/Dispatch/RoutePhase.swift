@@ -21,7 +21,7 @@ final class RoutePhase: StreamPhase, @unchecked Sendable {  // confined to the s
             guard session.end.isOpen else { return }
             session.services.logRoute(routed, route)
             guard let outbound = route.outbound else {
-                session.end.finish()
+                session.fail()
                 return
             }
             follow(outbound)
@@ -71,6 +71,6 @@ final class RoutePhase: StreamPhase, @unchecked Sendable {  // confined to the s
 
     private func refuse(_ why: String, by outbound: Outbound) {
         session.services.log.write(.warning, session: session.logID, "proxy/\(outbound.proto.name)", why)
-        session.end.finish()
+        session.fail()
     }
 }

@@ -77,6 +77,11 @@ final class StreamSession: StreamEndOwner, Expiring, @unchecked Sendable {  // c
         outboundEnd?.abort()
     }
 
+    /// Ends the client's connection because the far side failed it. A stream inside of a connection says so.
+    func fail() {
+        if isSubstream { end.abort() } else { end.finish() }
+    }
+
     func expire() {
         deadline = nil
         phase?.expired()

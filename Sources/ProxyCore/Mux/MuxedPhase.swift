@@ -41,7 +41,7 @@ final class MuxedPhase: StreamPhase, StreamEndOwner, @unchecked Sendable {  // c
             session.services.log.write(
                 .info, session: session.logID, "proxy/\(outbound.proto.name)",
                 "failed to open a mux stream to \(routed.target) > \(error)")
-            session.end.finish()
+            session.fail()
         }
     }
 

@@ -93,7 +93,7 @@ private final class MuxClient {
         try await offPool {
             try client.send(MuxFrame(id: 1, status: .new, peer: MuxClient.target(.tcp, dead)))
             let end = try client.next()
-            #expect(end?.id == 1 && end?.status == .end)
+            #expect(end?.id == 1 && end?.status == .end && end?.isError == true)
             let request = ByteBuffer(bytes: CoreStage.request(up: 8, down: 1))
             try client.send(MuxFrame(id: 2, status: .new, peer: MuxClient.target(.tcp, target), data: request))
             #expect(text(try client.next()) == "d")
@@ -110,7 +110,7 @@ private final class MuxClient {
             let request = ByteBuffer(bytes: CoreStage.request(up: 0, down: 0))
             try client.send(MuxFrame(id: 9, status: .new, peer: MuxClient.target(.tcp, target), data: request))
             let end = try client.next()
-            #expect(end?.id == 9 && end?.status == .end)
+            #expect(end?.id == 9 && end?.status == .end && end?.isError == false)
         }
         await stage.stop()
     }
