@@ -10,11 +10,14 @@ enum ProxyHop: CaseIterable {
 
     static var forDatagrams: [ProxyHop] { allCases.filter { $0 != .http } }
 
-    /// One source reaches all its targets from one address.
-    var isFullCone: Bool { ![.vless, .vmess, .vmessChaCha].contains(self) }
-
     /// The longest datagram that the protocol carries, a little below what UDP does.
-    var longest: Int { self == .trojan ? 8_192 : 60_000 }
+    var longest: Int {
+        switch self {
+        case .vless, .vmess, .vmessChaCha: 7_526
+        case .trojan: 8_192
+        default: 60_000
+        }
+    }
 
     /// The traffic is counted for a user of the inbound.
     var countsUser: Bool { ![.socks, .socksWithPassword, .http].contains(self) }

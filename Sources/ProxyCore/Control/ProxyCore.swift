@@ -80,6 +80,10 @@ package final class ProxyCore: Sendable {
     /// - Throws: ``ControlError`` when a port cannot be bound; everything opened before is closed again.
     package func start() async throws {
         if opensListeners { _ = await loops.gather { $0.start() } }
+        if case .some(nil) = XUDP.keyOfEnvironment {
+            services.log.write(
+                .warning, "common/xudp", "XRAY_XUDP_BASEKEY is not 32 bytes in base64url; a random key is used")
+        }
         for (inbound, plan) in initialInbounds {
             do {
                 if opensListeners { try await listener.open(inbound, plan) }

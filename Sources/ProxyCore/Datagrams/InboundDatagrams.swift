@@ -69,10 +69,11 @@ final class InboundDatagrams: @unchecked Sendable {  // confined to `loop.eventL
 
     private func open(_ source: Endpoint, from: SocketAddress, target: Destination, user: ProxyUser?) -> Source? {
         guard sources.count < Self.sourceLimit else { return nil }
-        let origin = Session(
+        var origin = Session(
             logID: loop.nextLogID(), inboundTag: inbound.tag, inboundProtocol: inbound.proto.name,
             fromRemoteUser: inbound.proto.servesRemoteUsers, source: source, local: local, user: user,
             level: user?.level ?? inbound.proto.userLevel, target: target)
+        origin.arrivesInDatagrams = true
         let session = PacketSession(services: services, loop: loop, origin: origin, sniffing: inbound.sniffing) {
             [weak self] packet in
             self?.deliver(packet, to: source, from)

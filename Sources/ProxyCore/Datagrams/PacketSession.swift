@@ -10,6 +10,8 @@ import Telemetry
 final class PacketSession {
     private struct FlowKey: Hashable {
         let outbound: ObjectIdentifier
+        /// In one of the outbound's mux connections.
+        var isMuxed = false
         /// Nil for a flow that serves all targets.
         var target: Destination?
     }
@@ -33,7 +35,6 @@ final class PacketSession {
     private var routes: [Destination: PacketFlow] = [:]
     private var flows: [FlowKey: PacketFlow] = [:]
     private var isClosed = false
-    private var globalID: UInt64 { XUDPCodec.globalID(of: origin.source) }
     /// Called when the last flow has ended by itself.
     var onIdle: (() -> Void)?
     /// Called when datagrams were turned away by whom they were for, and nothing else is kept for this source.
@@ -119,36 +120,34 @@ final class PacketSession {
 
     /// The flow for a target: one that there is, or another.
     private func flow(by outbound: Outbound, _ opening: PacketOpening) -> PacketFlow? {
-        let shared = FlowKey(outbound: ObjectIdentifier(outbound))
-        let own = FlowKey(outbound: shared.outbound, target: opening.peer)
-        // What comes back from a domain that took the target's place has to look as if it came from the target.
-        let isReplaced = opening.session.target != opening.peer
-        if let flow = flows[own] ?? (isReplaced ? nil : flows[shared]) { return flow }
-        guard flows.count < Self.flowLimit else { return nil }
-        return newFlow(opening, outbound, isReplaced ? own : shared, own: own)
-    }
-
-    /// - Parameters:
-    ///   - key: Where the flow is kept; `own` for one that serves this target only.
-    private func newFlow(_ opening: PacketOpening, _ outbound: Outbound, _ key: FlowKey, own: FlowKey) -> PacketFlow? {
         let session = opening.session
-        var key = key
-        if outbound.mux?.packets != nil, session.target.port == 443, outbound.mux?.udp443 == .reject {
-            services.log.write(.info, session: session.logID, "app/proxyman/outbound", "XUDP rejected UDP/443 traffic")
+        var key = FlowKey(outbound: ObjectIdentifier(outbound))
+        switch outbound.sharing(session.target) {
+        case .muxed: key.isMuxed = true
+        case .byProtocol(.shared): break
+        case .byProtocol(.alone): key.target = opening.peer
+        case .byProtocol(.refused(let why)):
+            services.log.write(.info, session: session.logID, "proxy/\(outbound.proto.name)", why)
             return nil
         }
-        if let carrier = loop.muxCarrier(for: session, by: outbound, services) {
+        var own = key
+        own.target = opening.peer
+        // What comes back from a domain that took the target's place has to look as if it came from the target.
+        if session.target != opening.peer { key = own }
+        if let flow = flows[own] ?? flows[key] { return flow }
+        guard flows.count < Self.flowLimit else { return nil }
+        return newFlow(opening, outbound, key)
+    }
+
+    private func newFlow(_ opening: PacketOpening, _ outbound: Outbound, _ key: FlowKey) -> PacketFlow? {
+        let session = opening.session
+        if key.isMuxed, let carrier = loop.muxCarrier(for: session, by: outbound, services) {
             // The connection that carries them is counted.
-            return start(MuxPacketLink(carrier, globalID: globalID), opening, outbound, key, isCounted: false)
+            return start(
+                MuxPacketLink(carrier, globalID: session.globalID), opening, outbound, key, isCounted: false)
         }
         let plan = outbound.packets(for: session)
         switch plan {
-        case .stream(let stream):
-            if !stream.servesAllTargets { key = own }
-        case .queries:
-            key = own
-        case .socket, .relay, .refuse:
-            break
         case .discard:
             return start(nil, opening, outbound, key)
         case .reenter(let plan):
@@ -159,6 +158,8 @@ final class PacketSession {
                 services.log.write(.warning, session: session.logID, "proxy/\(outbound.proto.name)", why)
             }
             return nil
+        case .socket, .stream, .relay, .queries, .refuse:
+            break
         }
         do {
             let link = try services.packetLink(plan, by: outbound, session: session, on: loop)

@@ -10,7 +10,7 @@ final class UDPAssociation: @unchecked Sendable {  // confined to `loop.eventLoo
     private let services: CoreServices
     private let loop: LoopContext
     private let inbound: Inbound
-    private let origin: Session
+    private var origin: Session
     private let codec: any DatagramCodec
     private var client: SocketAddress?
     private var channel: (any Channel)?
@@ -32,10 +32,6 @@ final class UDPAssociation: @unchecked Sendable {  // confined to `loop.eventLoo
 
     /// Binds on the address that the connection came in on; gives the address that the client may send to.
     func start(local: Endpoint) -> EventLoopFuture<Endpoint> {
-        packets = PacketSession(services: services, loop: loop, origin: origin, sniffing: inbound.sniffing) {
-            [weak self] packet in
-            self?.deliver(packet)
-        }
         return UDPSockets.bind(to: SocketAddress(local.ip, port: 0), on: loop.eventLoop) { [weak self] data, from in
             self?.received(data, from: from)
         }.assumeIsolated().flatMapThrowing { [self] channel in
@@ -65,10 +61,23 @@ final class UDPAssociation: @unchecked Sendable {  // confined to `loop.eventLoo
             guard client == from else { return }
         } else {
             client = from
+            begin(endpoint)
         }
         inbound.uplink?.add(data.readableBytes)
         guard let packet = codec.decode(data) else { return }
         packets?.send(packet)
+    }
+
+    /// The session is the source's of the datagrams, which is not that of the connection.
+    private func begin(_ source: Endpoint) {
+        origin.source = source
+        origin.arrivesInDatagrams = true
+        let session = PacketSession(services: services, loop: loop, origin: origin, sniffing: inbound.sniffing) {
+            [weak self] packet in
+            self?.deliver(packet)
+        }
+        session.onIdle = onIdle
+        packets = session
     }
 
     private func deliver(_ packet: Packet) {

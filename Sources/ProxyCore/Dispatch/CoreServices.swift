@@ -17,6 +17,8 @@ final class CoreServices: Sendable {
     let resolver: Resolver
     let dialer: Dialer
     let decisions: RoutingFeed
+    /// Sources of datagrams that came in by mux.
+    let xudp = XUDPSources()
     /// Handshakes that were refused, by reason.
     let rejections: RejectionCounts
     private let wall: @Sendable () -> Date

@@ -26,8 +26,6 @@ final class LoopContext: @unchecked Sendable {  // confined to `eventLoop`; ever
     var muxPools: [MuxPoolKey: MuxPool] = [:]
     /// Clients' gRPC connections.
     var tunnelPools: [GRPCTunnelPool.Key: GRPCTunnelPool] = [:]
-    /// Sources of datagrams that came in by mux.
-    let xudp = XUDPTable()
     private let madeAt: NIODeadline
     private var lastLogID = UInt32.random(in: .min ... .max)
     var onFlowLeft: ((Flow) -> Void)?

@@ -28,6 +28,8 @@ package struct Session: Sendable {
     package var vlessRoute: UInt16 = 0
     /// It came in as a stream inside of another connection.
     var isSubstream = false
+    /// Each datagram came in one of its own, from the client's socket.
+    package var arrivesInDatagrams = false
     /// How often the session was sent back to the router.
     private(set) var reentries = 0
 

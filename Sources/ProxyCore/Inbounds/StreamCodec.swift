@@ -25,7 +25,7 @@ package protocol DirectCopyCodec: StreamCodec {
 }
 
 /// One datagram and the far end that it goes to or comes from.
-package struct Packet {
+package struct Packet: Sendable {
     package var payload: ByteBuffer
     package var peer: Destination
 

@@ -108,17 +108,14 @@ final class MuxServerPhase: StreamPhase {
         }
         var origin = session.routed(target: target, user: request.user)
         origin.vlessRoute = request.vlessRoute
-        let table = session.loop.xudp
-        let source = table.take(
-            frame.globalID, of: origin, sniffing: session.inbound.sniffing, services: session.services,
-            loop: session.loop)
-        source.deliver = { packet in packets.send(packet) }
-        source.onTaken = { packets.close() }
-        source.packets.onIdle = { packets.close() }
-        packets.onReceive = { packet in source.packets.send(packet) }
-        packets.onClose = { table.leave(source) }
+        let source = session.services.xudp.hold(
+            frame.globalID, of: origin, services: session.services, loop: session.loop)
+        let attachment = XUDPAttachment(
+            packets, to: source, origin: origin, sniffing: session.inbound.sniffing, loop: session.loop)
+        packets.onReceive = { attachment.send($0) }
+        packets.onClose = { attachment.close() }
         if let data = frame.data, data.readableBytes > 0 {
-            source.packets.send(Packet(payload: data, peer: target))
+            attachment.send(Packet(payload: data, peer: target))
         }
     }
 }

@@ -11,13 +11,6 @@ package final class XUDPCodec: PacketStreamCodec {
     private let globalID: UInt64
     private var isOpen = false
 
-    /// What servers know a source by: the same for as long as this process runs, and never 0.
-    package static func globalID(of source: Endpoint) -> UInt64 {
-        var hasher = Hasher()
-        hasher.combine(source)
-        return max(1, UInt64(bitPattern: Int64(hasher.finalize())))
-    }
-
     /// - Parameter globalID: What the server knows the source by when it comes back on another connection; 0 = nothing.
     package init(globalID: UInt64 = 0) {
         self.globalID = globalID

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import ProxyModel
 import Telemetry
 import XrayProtos
 
@@ -28,5 +29,23 @@ final class Outbound: Sendable {
         self.uplink = uplink
         self.downlink = downlink
         self.sendThrough = sendThrough
+    }
+}
+
+extension Outbound {
+    enum Sharing {
+        /// In a mux connection, whose sessions serve all targets of a source.
+        case muxed
+        case byProtocol(PacketSharing)
+    }
+
+    /// Which flow datagrams to a target belong to.
+    func sharing(_ target: Destination) -> Sharing {
+        guard let mux, mux.packets != nil else { return .byProtocol(proto.sharing(target)) }
+        switch mux.udp443 {
+        case .reject where target.port == 443: return .byProtocol(.refused("XUDP rejected UDP/443 traffic"))
+        case .skip where target.port == 443: return .byProtocol(proto.sharing(target))
+        case .reject, .skip, .allow: return .muxed
+        }
     }
 }

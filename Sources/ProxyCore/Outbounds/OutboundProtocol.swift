@@ -9,6 +9,21 @@ package protocol OutboundProtocol: AnyObject, Sendable {
     var name: String { get }
     func stream(for session: Session) -> StreamPlan
     func packets(for session: Session) -> PacketPlan
+    /// Whether datagrams to this target go with those to other targets of the same source; asked once for each target.
+    func sharing(_ target: Destination) -> PacketSharing
+}
+
+extension OutboundProtocol {
+    package func sharing(_ target: Destination) -> PacketSharing { .shared }
+}
+
+package enum PacketSharing: Sendable, Equatable {
+    /// In one flow, so that far ends see one address (full cone).
+    case shared
+    /// Each target has a flow of its own, and what comes back is from that target.
+    case alone
+    /// They are dropped; with the reason, for the log.
+    case refused(String)
 }
 
 package enum StreamPlan {
@@ -105,14 +120,10 @@ package struct PacketStreamPlan {
     package var dial: DialPlan
     /// Writes and reads the frames, behind the dial's handshake.
     package var codec: any PacketStreamCodec
-    /// One connection serves all targets of a source (full cone); otherwise each target has one of its own, and what comes
-    /// back is from that target.
-    package var servesAllTargets: Bool
 
-    package init(dial: DialPlan, codec: any PacketStreamCodec, servesAllTargets: Bool) {
+    package init(dial: DialPlan, codec: any PacketStreamCodec) {
         self.dial = dial
         self.codec = codec
-        self.servesAllTargets = servesAllTargets
     }
 }
 

@@ -2,7 +2,7 @@
 package import ControlAPI
 import NIOCore
 package import ProxyCore
-import ProxyModel
+package import ProxyModel
 package import Routing
 package import XrayProtos
 
@@ -45,6 +45,9 @@ package final class DNSOutbound: OutboundProtocol {
         .queries(plan(for: session, inDatagrams: true))
     }
 
+    /// An answer comes from whom the query was for.
+    package func sharing(_ target: Destination) -> PacketSharing { .alone }
+
     private func plan(for session: Session, inDatagrams: Bool) -> QueryPlan {
         let server = Destination(
             network: network ?? session.target.network, address: address ?? session.target.address,
@@ -52,7 +55,7 @@ package final class DNSOutbound: OutboundProtocol {
         let link: PacketPlan =
             server.network == .tcp
             ? .stream(
-                PacketStreamPlan(dial: DialPlan(target: server), codec: LengthPacketCodec(), servesAllTargets: false))
+                PacketStreamPlan(dial: DialPlan(target: server), codec: LengthPacketCodec()))
             : .relay(PacketRelayPlan(server: server, codec: PlainDatagramCodec(server: server)))
         return QueryPlan(server: server, link: link, level: level) { [rules] message in
             Self.judge(message, by: rules, inDatagrams: inDatagrams)

@@ -2,6 +2,7 @@
 package import ControlAPI
 import Crypto
 import Foundation
+import ProxyCore
 
 /// A method of the 2022 edition (SIP022), and the keys that it derives.
 package enum Shadowsocks2022Method: String, Sendable, CaseIterable {

@@ -28,7 +28,7 @@ package final class TrojanOutbound: OutboundProtocol {
 
     package func packets(for session: Session) -> PacketPlan {
         guard let plan = dial(session) else { return .refuse("\(session.target): the domain is too long for Trojan") }
-        return .stream(PacketStreamPlan(dial: plan, codec: TrojanPacketCodec(), servesAllTargets: true))
+        return .stream(PacketStreamPlan(dial: plan, codec: TrojanPacketCodec()))
     }
 
     private func dial(_ session: Session) -> DialPlan? {

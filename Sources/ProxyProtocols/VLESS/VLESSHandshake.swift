@@ -37,10 +37,18 @@ package struct VLESSHandshake: StreamHandshake {
         if let reason = objection(to: flow, command: command, of: entry.credential) {
             return .reject(HandshakeRejection(reason))
         }
+        let isBareMux = flow.isEmpty && command == .mux && entry.credential.wantsVision
+        if isBareMux {
+            // Datagrams of one source need no flow; the first frame tells that it is they.
+            guard rest.readableBytes >= Self.frameStart else { return .needMore }
+            guard Self.beginsWithXUDP(rest) else { return .reject(HandshakeRejection("flow required")) }
+        }
         let codec = flow.isEmpty ? nil : VisionCodec(id: id, isClient: false)
         guard command != .mux else {
             buffer = rest
-            return Self.request(target: .mux, user: entry.user, route: id.route, codec: codec)
+            return Self.request(
+                target: .mux, user: entry.user, route: id.route, codec: codec,
+                carriesDatagramsOnly: entry.credential.wantsVision)
         }
         do {
             guard let (address, port) = try AddressForm.portFirst.read(&rest) else { return .needMore }
@@ -64,7 +72,7 @@ package struct VLESSHandshake: StreamHandshake {
         guard command != .reverse else { return "reverse not available" }
         switch flow {
         case "":
-            return credential.wantsVision && command != .udp ? "flow required" : nil
+            return credential.wantsVision && command == .tcp ? "flow required" : nil
         case VLESS.visionFlow where !credential.wantsVision:
             return "flow not allowed"
         case VLESS.visionFlow where command == .udp:
@@ -76,8 +84,18 @@ package struct VLESSHandshake: StreamHandshake {
         }
     }
 
+    /// Bytes of a mux frame up to the network of its target.
+    private static let frameStart = 7
+
+    /// A frame of the session 0 whose target is one for datagrams.
+    private static func beginsWithXUDP(_ frame: ByteBuffer) -> Bool {
+        let start = frame.readerIndex
+        return frame.getInteger(at: start + 2, as: UInt16.self) == 0
+            && frame.getInteger(at: start + 6, as: UInt8.self) == 2
+    }
+
     private static func request(
-        target: Destination, user: ProxyUser, route: UInt16, codec: VisionCodec?
+        target: Destination, user: ProxyUser, route: UInt16, codec: VisionCodec?, carriesDatagramsOnly: Bool = false
     ) -> HandshakeStep {
         switch target.network {
         case .udp:
@@ -88,7 +106,7 @@ package struct VLESSHandshake: StreamHandshake {
         default:
             var request = StreamRequest(
                 target: target, user: user, responseHeader: VLESS.responseHeader, codec: codec, vlessRoute: route)
-            request.carriesDatagramsOnly = codec != nil
+            request.carriesDatagramsOnly = carriesDatagramsOnly
             return .stream(request)
         }
     }

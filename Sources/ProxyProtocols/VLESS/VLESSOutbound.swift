@@ -7,7 +7,7 @@ package import XrayProtos
 
 /// Sends streams and datagrams through a VLESS server, without encryption of its own.
 ///
-/// Without a flow datagrams of one target go in a connection of their own; with Vision all of a source share one (XUDP).
+/// All datagrams of a source share a connection (XUDP), without a flow those to the ports 53 and 443 excepted.
 package final class VLESSOutbound: OutboundProtocol {
     package let name = "vless"
     private let server: Destination
@@ -50,17 +50,18 @@ package final class VLESSOutbound: OutboundProtocol {
     }
 
     package func packets(for session: Session) -> PacketPlan {
-        guard takesUDP443 || session.target.port != 443 else {
-            return .refuse("\(VLESS.visionFlow) rejected UDP/443 traffic")
-        }
-        guard let plan = dial(usesVision ? .mux : session.target) else {
+        let isShared = sharing(session.target) == .shared
+        guard let plan = dial(isShared ? .mux : session.target) else {
             return .refuse("\(session.target): the domain is too long for VLESS")
         }
-        guard usesVision else {
-            return .stream(PacketStreamPlan(dial: plan, codec: VLESSResponsePacketCodec(), servesAllTargets: false))
-        }
-        let codec = VisionPacketCodec(id: id, globalID: XUDPCodec.globalID(of: session.source))
-        return .stream(PacketStreamPlan(dial: plan, codec: codec, servesAllTargets: true))
+        guard isShared else { return .stream(PacketStreamPlan(dial: plan, codec: VLESSResponsePacketCodec())) }
+        let body: any StreamCodec = usesVision ? VisionCodec(id: id, isClient: true) : VLESSResponseCodec()
+        return .stream(PacketStreamPlan(dial: plan, codec: XUDPBodyCodec(globalID: session.globalID, in: body)))
+    }
+
+    package func sharing(_ target: Destination) -> PacketSharing {
+        guard takesUDP443 || target.port != 443 else { return .refused("\(VLESS.visionFlow) rejected UDP/443 traffic") }
+        return usesVision ? .shared : .byXUDP(target)
     }
 
     private func dial(_ target: Destination) -> DialPlan? {

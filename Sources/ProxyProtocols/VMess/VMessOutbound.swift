@@ -3,13 +3,14 @@ package import ControlAPI
 import Foundation
 import NIOCore
 package import ProxyCore
-import ProxyModel
+package import ProxyModel
 package import XrayProtos
 
 /// Sends streams and datagrams through a VMess server, with AEAD headers.
 ///
 /// The body is sealed by AES-128-GCM or ChaCha20-Poly1305, with masked sizes and padding, and with authenticated sizes where
-/// the account's `experiments` ask for it. Datagrams of one target go in a connection of their own.
+/// the account's `experiments` ask for it. All datagrams of a source share a connection (XUDP), those to the ports 53 and 443
+/// excepted.
 package final class VMessOutbound: OutboundProtocol {
     package let name = "vmess"
     private let server: Destination
@@ -39,7 +40,7 @@ package final class VMessOutbound: OutboundProtocol {
     }
 
     package func stream(for session: Session) -> StreamPlan {
-        guard let (request, body) = request(session) else {
+        guard let (request, body) = request(session.target) else {
             return .refuse("\(session.target): the domain is too long for VMess")
         }
         var plan = DialPlan(target: server, codec: VMessCodec(client: body, marksEnd: marksEnd))
@@ -48,20 +49,26 @@ package final class VMessOutbound: OutboundProtocol {
     }
 
     package func packets(for session: Session) -> PacketPlan {
-        guard let (request, body) = request(session) else {
+        let isShared = sharing(session.target) == .shared
+        guard let (request, body) = request(isShared ? .mux : session.target) else {
             return .refuse("\(session.target): the domain is too long for VMess")
         }
         var plan = DialPlan(target: server)
         plan.handshake = PrefaceHandshake(request)
-        return .stream(
-            PacketStreamPlan(dial: plan, codec: VMessPacketCodec(client: body), servesAllTargets: false))
+        let codec: any PacketStreamCodec =
+            isShared
+            ? XUDPBodyCodec(globalID: session.globalID, in: VMessCodec(client: body, marksEnd: marksEnd))
+            : VMessPacketCodec(client: body)
+        return .stream(PacketStreamPlan(dial: plan, codec: codec))
     }
 
-    private func request(_ session: Session) -> (header: ByteBuffer, body: VMessBody)? {
+    package func sharing(_ target: Destination) -> PacketSharing { .byXUDP(target) }
+
+    private func request(_ target: Destination) -> (header: ByteBuffer, body: VMessBody)? {
         let random = RandomBytes.array(33)
         let request = VMessRequest(
             iv: Array(random[..<16]), key: Array(random[16..<32]), check: random[32], options: options,
-            security: security, target: session.target)
+            security: security, target: target)
         let sealed = request.sealed(
             commandKey: user.commandKey, identifiers: identifiers, time: Int64(Date().timeIntervalSince1970))
         guard let sealed, let body = VMessBody(request) else { return nil }

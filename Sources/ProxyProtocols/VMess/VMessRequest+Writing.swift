@@ -54,12 +54,16 @@ extension VMessRequest {
     }
 
     private func plaintext(padding: [UInt8]) -> ByteBuffer? {
-        guard let target, let security, let command, padding.count <= 15 else { return nil }
+        guard let security, let command, padding.count <= 15 else { return nil }
         var header = ByteBuffer(bytes: [1])
         header.writeBytes(iv)
         header.writeBytes(key)
         header.writeBytes([check, options.rawValue, UInt8(padding.count) << 4 | security.rawValue, 0, command.rawValue])
-        guard AddressForm.portFirst.write(target.address, port: target.port, to: &header) else { return nil }
+        if command != .mux {
+            guard let target, AddressForm.portFirst.write(target.address, port: target.port, to: &header) else {
+                return nil
+            }
+        }
         header.writeBytes(padding)
         header.writeInteger(FNV1a.hash(header.readableBytesView))
         return header

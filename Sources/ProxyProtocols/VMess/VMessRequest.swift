@@ -51,8 +51,8 @@ package struct VMessRequest: Sendable {
         self.check = check
         self.options = options
         self.security = security
-        command = target.network == .udp ? .udp : .tcp
-        self.target = target
+        command = target.isMuxRequest ? .mux : target.network == .udp ? .udp : .tcp
+        self.target = target.isMuxRequest ? nil : target
     }
 
     /// Reads a header. Throws for one that is cut off, has a wrong checksum or an address that cannot be.

@@ -12,9 +12,9 @@ private final class MuxClient {
     private var received = ByteBuffer()
     private var sawHeader = false
 
-    init(_ port: UInt16, timeout: Int = 10) throws {
+    init(_ port: UInt16, as user: UUID = CoreStage.alice, timeout: Int = 10) throws {
         socket = try TCPClient(port: port, timeout: timeout)
-        let id = withUnsafeBytes(of: CoreStage.alice.uuid) { Array($0) }
+        let id = withUnsafeBytes(of: user.uuid) { Array($0) }
         try socket.send([0] + id + [0, 3])
     }
 
@@ -181,7 +181,6 @@ private final class MuxClient {
         let target = MuxClient.target(.udp, far.port)
         var opened = MuxFrame(id: 1, status: .new, peer: target, data: ByteBuffer(string: "q"))
         opened.globalID = 42
-        // On one connection, so that both sessions are on one event loop.
         let client = try MuxClient(stage.port)
         let ports = try await offPool { [opened] in
             try client.send(opened)
@@ -198,6 +197,60 @@ private final class MuxClient {
             return (first, second)
         }
         #expect(ports.0 == ports.1)
+        await stage.stop()
+    }
+
+    @Test func sourceThatComesBackOnAnyConnectionFindsItsSocket() async throws {
+        let stage = try await stage()
+        let far = try UDPSocket()
+        let target = MuxClient.target(.udp, far.port)
+        let ports = try await offPool {
+            var ports: Set<UInt16> = []
+            // The kernel spreads the connections over the event loops.
+            for number in 0..<16 {
+                let client = try MuxClient(stage.port)
+                var opened = MuxFrame(id: 1, status: .new, peer: target, data: ByteBuffer(string: "\(number)"))
+                opened.globalID = 42
+                try client.send(opened)
+                let port = try far.receive().port
+                ports.insert(port)
+                for _ in 0..<3 {
+                    try far.send([UInt8(number)], to: port)
+                    let answer = try client.next()
+                    guard answer?.status == .keep, answer?.data == ByteBuffer(bytes: [UInt8(number)]) else {
+                        throw Failure("\(number): \(String(describing: answer))")
+                    }
+                }
+                // Some end their session, and some their connection; some leave it open, and lose it.
+                if number % 3 == 0 { try client.send(MuxFrame(id: 1, status: .end)) }
+            }
+            return ports
+        }
+        #expect(ports.count == 1)
+        #expect(await stage.core.flowCount() >= 1)
+        await stage.stop()
+    }
+
+    @Test func sourcesOfTwoUsersDoNotMeet() async throws {
+        let other = UUID()
+        let stage = try await CoreStage { _ in
+            try CoreStage.vless([(CoreStage.alice, "alice@example.com"), (other, "bob@example.com")])
+        }
+        let far = try UDPSocket()
+        var opened = MuxFrame(
+            id: 1, status: .new, peer: MuxClient.target(.udp, far.port), data: ByteBuffer(string: "q"))
+        opened.globalID = 42
+        let ports = try await offPool { [opened] in
+            try [CoreStage.alice, other].map { user in
+                let client = try MuxClient(stage.port, as: user)
+                try client.send(opened)
+                let port = try far.receive().port
+                try far.send([1], to: port)
+                #expect(try client.next()?.data == ByteBuffer(bytes: [1]))
+                return port
+            }
+        }
+        #expect(ports[0] != ports[1])
         await stage.stop()
     }
 }

@@ -38,8 +38,8 @@ import XrayProtos
     }
 
     /// The answer with the seconds that were left to its only record put back to what they were at first.
-    private static func settled(_ answer: [UInt8]) -> [UInt8] {
-        let place = answer.count - 7
+    private static func settled(_ answer: [UInt8], _ recordLength: Int = 4) -> [UInt8] {
+        let place = answer.count - 3 - recordLength
         guard answer.count >= twoAnswer.count, (20...30).contains(answer[place]) else { return answer }
         var answer = answer
         answer[place] = 30
@@ -99,7 +99,7 @@ import XrayProtos
             return try client.receive()
         }
         let ipv6: [UInt8] = [0x20, 1, 0x0d, 0xb8] + [UInt8](repeating: 0, count: 11) + [1]
-        #expect(answer.bytes == expected ?? Self.answer(to: query, records: [ipv6]))
+        #expect(Self.settled(answer.bytes, ipv6.count) == expected ?? Self.answer(to: query, records: [ipv6]))
         #expect(answer.port == stage.port)
         await stage.stop()
     }
@@ -148,7 +148,7 @@ import XrayProtos
             client.endOutput()
             return try client.receive(exactly: Self.framed(Self.twoAnswer).count) + client.receive()
         }
-        #expect(received == Self.framed(Self.twoAnswer))
+        #expect(Self.settled(received) == Self.framed(Self.twoAnswer))
         await stage.stop()
     }
 
@@ -197,7 +197,7 @@ import XrayProtos
             }
             return try [client.receive().bytes, client.receive().bytes]
         }
-        #expect(answers == [Self.answer(to: refused, code: 5), Self.twoAnswer])
+        #expect(answers.map { Self.settled($0) } == [Self.answer(to: refused, code: 5), Self.twoAnswer])
         #expect(log.text.contains("proxy/dns: dropped a query of type 16"))
         #expect(log.text.contains("proxy/dns: dropped what is no DNS query"))
         await stage.stop()
@@ -215,7 +215,7 @@ import XrayProtos
             try client.send(Self.two, to: stage.port)
             return try client.receive().bytes
         }
-        #expect(again == Self.twoAnswer, "the session lives on without its server")
+        #expect(Self.settled(again) == Self.twoAnswer, "the session lives on without its server")
         await stage.stop()
     }
 
@@ -234,7 +234,7 @@ import XrayProtos
             try stream.send(Self.framed(Self.two))
             return (try datagrams.receive().bytes, try stream.receive(exactly: Self.twoAnswer.count + 2))
         }
-        #expect(byDatagram == Self.twoAnswer)
+        #expect(Self.settled(byDatagram) == Self.twoAnswer)
         #expect(Self.settled(byStream) == Self.framed(Self.twoAnswer))
         await client.stop()
         await server.stop()

@@ -66,7 +66,8 @@ struct VLESSHandshakeTests {
         ("00\(id) 12 0a1078746c732d727072782d766973696f6e 01", "flow not allowed"),
         ("00\(id) 03 0a0178 01", "unknown flow"),
         ("0000000000000000000000000000000001 0001", "flow required"),
-        ("0000000000000000000000000000000001 0003", "flow required"),
+        ("0000000000000000000000000000000001 0003 000c 0000 01 01 01", "flow required"),
+        ("0000000000000000000000000000000001 0003 000c 0001 01 01 02", "flow required"),
         ("0000000000000000000000000000000001 12 0a1078746c732d727072782d766973696f6e 01", "flow needs TLS 1.3"),
         (
             "0000000000000000000000000000000001 12 0a1078746c732d727072782d766973696f6e 02",
@@ -89,6 +90,14 @@ struct VLESSHandshakeTests {
     @Test func aVisionUserMaySendPlainDatagrams() {
         let outcome = run(make(), bytes("0000000000000000000000000000000001 00020035 0101010101"))
         #expect(outcome.result == .packets(target: "udp:1.1.1.1:53", user: "vision@b", header: "0000"))
+    }
+
+    @Test func aVisionUserMaySendTheDatagramsOfOneSourceWithoutAFlow() {
+        let outcome = runInPieces(make, bytes("0000000000000000000000000000000001 0003 000c 0000 01 01 02 0035"))
+        #expect(outcome.result == .stream(target: "tcp:v1.mux.cool:9527", user: "vision@b", header: "0000", route: 0))
+        #expect(outcome.payload == "000c00000101020035")
+        let cut = run(make(), bytes("0000000000000000000000000000000001 0003 000c 0000 01 01"))
+        #expect(cut.result == .needMore)
     }
 
     @Test func aFlowOfOneNULByteMeansNone() {

@@ -129,7 +129,7 @@ struct VMessOutboundTests {
             Issue.record("no plan")
             return
         }
-        #expect(!plan.servesAllTargets)
+        #expect(try VMessOutbound(Self.config()).sharing(target.target) == .alone)
         var handshake = VMessHandshake(server: try server())
         var input = buffer(run(preface, answer: []).sent.joined())
         guard case .packets(let served) = handshake.receive(&input) else {
@@ -144,6 +144,54 @@ struct VMessOutboundTests {
         }
         let tooLong = Packet(payload: ByteBuffer(repeating: 5, count: 65_500), peer: target.target)
         #expect(plan.codec.encode(tooLong, allocator: .init()) == nil)
+    }
+
+    @Test func datagramsOfASourceShareAConnection() throws {
+        var target = session(to: "example.com", port: 5_000)
+        target.target.network = .udp
+        let outbound = try VMessOutbound(Self.config())
+        #expect(outbound.sharing(target.target) == .shared)
+        guard case .stream(let plan) = outbound.packets(for: target), let preface = plan.dial.handshake else {
+            Issue.record("no plan")
+            return
+        }
+        var handshake = VMessHandshake(server: try server())
+        var input = buffer(run(preface, answer: []).sent.joined())
+        guard case .stream(let served) = handshake.receive(&input), let body = served.codec else {
+            Issue.record("no stream")
+            return
+        }
+        #expect(served.target.isMuxRequest)
+        var other = target.target
+        other.port = 5_001
+        var frames = ByteBuffer()
+        for peer in [target.target, other] {
+            let packet = Packet(payload: ByteBuffer(string: "\(peer.port)"), peer: peer)
+            var up = try #require(plan.codec.encode(packet, allocator: .init()))
+            while var part = try body.decode(&up) { frames.writeBuffer(&part) }
+        }
+        let read = try (0..<2).map { _ in try #require(try MuxFrame.read(&frames)) }
+        #expect(read.map(\.peer) == [target.target, other] && read.map(\.status) == [.new, .keep])
+        #expect(read.allSatisfy { $0.id == 0 && $0.globalID == 0 })
+        // Answers come back however they are cut.
+        var answer = ByteBuffer()
+        for peer in [other, target.target] {
+            MuxFrame(id: 0, status: .keep, peer: peer, data: ByteBuffer(string: "a")).writeHead(to: &answer)
+            answer.writeString("a")
+        }
+        var down = try #require(served.responseHeader)
+        down.writeImmutableBuffer(body.encode(answer, allocator: .init()))
+        var received = ByteBuffer()
+        var peers: [Destination] = []
+        while let byte = down.readInteger(as: UInt8.self) {
+            received.writeInteger(byte)
+            while let packet = try plan.codec.decode(&received, defaultTarget: target.target) {
+                peers.append(packet.peer)
+            }
+        }
+        #expect(peers == [other, target.target])
+        var end = try #require(body.finish(allocator: .init()))
+        #expect(throws: ProtocolError.self) { try plan.codec.decode(&end, defaultTarget: target.target) }
     }
 
     @Test func anAnswerToAnotherRequestEndsTheConnection() throws {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import NIOCore
-package import ProxyCore
+import ProxyCore
 package import ProxyModel
 
 /// `xtls-rprx-vision`: hides the lengths of the first writes, and lets the records of a TLS 1.3 session inside pass the outer TLS
@@ -49,33 +49,5 @@ package final class VisionCodec: DirectCopyCodec {
         while let piece = rest.readSlice(length: min(rest.readableBytes, 8_192)), piece.readableBytes > 0 {
             filter.look(at: piece)
         }
-    }
-}
-
-/// Datagrams of a Vision user: XUDP frames as the payload of the blocks.
-package final class VisionPacketCodec: PacketStreamCodec {
-    private let frames: XUDPCodec
-    private let blocks: VisionCodec
-    private var received: ByteBuffer?
-
-    package init(id: UserID, globalID: UInt64) {
-        frames = XUDPCodec(globalID: globalID)
-        blocks = VisionCodec(id: id, isClient: true)
-    }
-
-    package func decode(_ buffer: inout ByteBuffer, defaultTarget: Destination) throws -> Packet? {
-        while true {
-            if var waiting = received {
-                let packet = try frames.decode(&waiting, defaultTarget: defaultTarget)
-                received = waiting.readableBytes > 0 ? waiting : nil
-                if let packet { return packet }
-            }
-            guard var part = try blocks.decode(&buffer) else { return nil }
-            if received == nil { received = part } else { received?.writeBuffer(&part) }
-        }
-    }
-
-    package func encode(_ packet: Packet, allocator: ByteBufferAllocator) -> ByteBuffer? {
-        frames.encode(packet, allocator: allocator).map { blocks.encode($0, allocator: allocator) }
     }
 }

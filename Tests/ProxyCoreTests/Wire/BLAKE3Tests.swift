@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import NIOCore
+import ProxyCore
 import Testing
-
-@testable import ProxyProtocols
 
 /// The vectors of the BLAKE3 team (test_vectors.json): 0, 1, … 250, 0, 1 … as input, one output for each mode.
 struct BLAKE3Tests {
@@ -83,5 +81,12 @@ struct BLAKE3Tests {
     @Test func theKeyedHashOfAnXUDPSource() {
         let id = BLAKE3.keyedHash(key: (0..<32).map { UInt8($0) }, Array("udp:127.0.0.1:47852".utf8), count: 8)
         #expect(id == bytes("55be2657b89a71d9"))
+    }
+
+    private func bytes(_ hex: String) -> [UInt8] {
+        let digits = Array(hex.utf8.filter { $0 > 0x20 })
+        return stride(from: 0, to: digits.count, by: 2).compactMap {
+            UInt8(String(decoding: digits[$0..<$0 + 2], as: UTF8.self), radix: 16)
+        }
     }
 }
