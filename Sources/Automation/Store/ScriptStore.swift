@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Dispatch
 package import Foundation
 import GRDB
 import Synchronization
@@ -164,12 +165,15 @@ package final class ScriptStore: Sendable {
 
     // MARK: - Runs
 
-    /// Hands a record over. Records that arrive while one is being written share the next commit, so that frequent runs
-    /// do not wait for the disk; an end of the process loses at most those.
+    /// Hands a record over. Records of 50 ms share a commit, which costs as much as ten of them, and runs do not wait for it; a
+    /// sudden end of the process loses at most those.
     package func record(_ run: RunRecord) {
         guard journal.withLock({ $0.append(run) }) else { return }
         guard let queue = try? open() else { return journal.withLock { $0.lost += $0.takeAll().count } }
-        queue.asyncWriteWithoutTransaction { [weak self] db in self?.writePending(db) }
+        DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(50)) { [weak self] in
+            guard let self else { return }
+            queue.asyncWriteWithoutTransaction { self.writePending($0) }
+        }
     }
 
     /// The newest records first; of all scripts without a name. Each schedule keeps some of its own, at least those of the limits.
