@@ -19,7 +19,7 @@ final class PacketFlow {
     private let uplink: Counter?
     private let downlink: Counter?
     private let deliver: (Packet) -> Void
-    private var isClosed = false
+    private(set) var isClosed = false
     /// The only target of the source, and what takes its place at the far side.
     var replacement: (target: Destination, by: Destination)?
     var onClose: (() -> Void)?

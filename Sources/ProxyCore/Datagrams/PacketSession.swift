@@ -140,7 +140,9 @@ final class PacketSession {
     }
 
     private func newFlow(_ opening: PacketOpening, _ outbound: Outbound, _ key: FlowKey) -> PacketFlow? {
-        let session = opening.session
+        var session = opening.session
+        // One flow of a source has its id: a server gives the source to the last who names it.
+        if key.target != nil { session.arrivesInDatagrams = false }
         if key.isMuxed, let carrier = loop.muxCarrier(for: session, by: outbound, services) {
             // The connection that carries them is counted.
             return start(
@@ -173,7 +175,7 @@ final class PacketSession {
     private func start(
         _ link: (any PacketLink)?, _ opening: PacketOpening, _ outbound: Outbound, _ key: FlowKey,
         isCounted: Bool = true
-    ) -> PacketFlow {
+    ) -> PacketFlow? {
         let session = opening.session
         let flow = services.openFlow(session, outboundTag: outbound.tag, on: loop, idleLimit: Self.idleLimit)
         let packets = PacketFlow(
@@ -188,7 +190,8 @@ final class PacketSession {
         }
         flows[key] = packets
         packets.start()
-        return packets
+        // It may have failed at once.
+        return packets.isClosed ? nil : packets
     }
 
     private func left(_ key: FlowKey) {

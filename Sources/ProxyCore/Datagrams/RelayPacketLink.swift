@@ -3,18 +3,22 @@ import NIOCore
 import NIOPosix
 import ProxyModel
 
-/// Datagrams wrapped into datagrams to a server, on a UDP socket of their own. Only what comes from the server is taken.
-/// Confined to its event loop.
+/// Datagrams wrapped into datagrams to a server, on a UDP socket of their own, or through the outbound that carries this one. Only
+/// what comes from the server is taken. Confined to its event loop.
 final class RelayPacketLink: PacketLink, @unchecked Sendable {  // confined to `loop.eventLoop`
     /// Datagrams that wait for the socket; more are dropped, as a network would.
     private static let waitingLimit = 64
 
     private let plan: PacketRelayPlan
+    private let outbound: Outbound
+    private let session: Session
     private let services: CoreServices
     private let loop: LoopContext
     private let connection: ClientConnection?
     private var channel: (any Channel)?
     private var server: SocketAddress?
+    /// In place of the socket, and where its datagrams go.
+    private var carried: (link: any PacketLink, server: Destination)?
     private var waiting: [Packet] = []
     private var receive: ((Packet) -> Void)?
     private var failed: ((any Error) -> Void)?
@@ -22,6 +26,8 @@ final class RelayPacketLink: PacketLink, @unchecked Sendable {  // confined to `
 
     init(plan: PacketRelayPlan, outbound: Outbound, session: Session, services: CoreServices, loop: LoopContext) {
         self.plan = plan
+        self.outbound = outbound
+        self.session = session
         self.services = services
         self.loop = loop
         connection = plan.association.map { association in
@@ -50,6 +56,10 @@ final class RelayPacketLink: PacketLink, @unchecked Sendable {  // confined to `
 
     func send(_ packet: Packet) {
         guard !isClosed else { return }
+        if let carried {
+            guard let data = plan.codec.encode(packet, allocator: ByteBufferAllocator()) else { return }
+            return carried.link.send(Packet(payload: data, peer: carried.server))
+        }
         guard let channel, let server else {
             if waiting.count < Self.waitingLimit { waiting.append(packet) }
             return
@@ -66,6 +76,8 @@ final class RelayPacketLink: PacketLink, @unchecked Sendable {  // confined to `
         waiting = []
         channel?.close(promise: nil)
         channel = nil
+        carried?.link.close()
+        carried = nil
         connection?.close()
     }
 
@@ -77,6 +89,10 @@ final class RelayPacketLink: PacketLink, @unchecked Sendable {  // confined to `
     private func associated(_ relay: Destination?, control: any Channel) {
         guard let relay else { return fail(DialError(description: "the server named no port for datagrams")) }
         guard case .ip(let ip) = relay.address, ip.isUnspecified else { return find(relay) }
+        // The connection that is carried goes to the carrier's server, as far as its socket knows.
+        guard outbound.transport.carrierTag == nil else {
+            return find(Destination(network: .udp, address: plan.server.address, port: relay.port))
+        }
         guard let endpoint = control.remoteAddress.flatMap(Endpoint.init) else {
             return fail(DialError(description: "the server's address is not known"))
         }
@@ -84,6 +100,14 @@ final class RelayPacketLink: PacketLink, @unchecked Sendable {  // confined to `
     }
 
     private func find(_ server: Destination) {
+        let server = Destination(network: .udp, address: server.address, port: server.port)
+        do {
+            if let link = try services.carrierLink(of: outbound, to: server, session: session, on: loop) {
+                return carry(by: link, to: server)
+            }
+        } catch {
+            return fail(error)
+        }
         switch server.address {
         case .ip(let ip):
             open(SocketAddress(ip, port: server.port))
@@ -96,6 +120,24 @@ final class RelayPacketLink: PacketLink, @unchecked Sendable {  // confined to `
                 open(SocketAddress(ip, port: server.port))
             }
         }
+    }
+
+    private func carry(by link: any PacketLink, to server: Destination) {
+        guard !isClosed else { return }
+        carried = (link, server)
+        link.start(
+            receive: { [weak self] packet in
+                // Of a name only the far end knows the address.
+                guard let self, packet.peer.port == server.port,
+                    server.address.ip == nil || packet.peer.address == server.address,
+                    let opened = plan.codec.decode(packet.payload)
+                else { return }
+                receive?(opened)
+            },
+            failed: { [weak self] error in self?.fail(error) })
+        let packets = waiting
+        waiting = []
+        for packet in packets { send(packet) }
     }
 
     private func open(_ server: SocketAddress) {

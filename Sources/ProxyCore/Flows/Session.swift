@@ -32,6 +32,8 @@ package struct Session: Sendable {
     package var arrivesInDatagrams = false
     /// How often the session was sent back to the router.
     private(set) var reentries = 0
+    /// How many outbounds carry it.
+    private var carriers = 0
 
     package init(
         logID: UInt32, inboundTag: String, inboundProtocol: String, fromRemoteUser: Bool, source: Endpoint,
@@ -67,6 +69,16 @@ package struct Session: Sendable {
         session.routeAddress = nil
         session.sniffedProtocol = ""
         session.attributes = [:]
+        return session
+    }
+
+    /// The session of an outbound's own datagrams to its server, for the outbound that carries them. Nil when they are carried
+    /// in circles.
+    func carried(to target: Destination) -> Session? {
+        guard carriers < Self.reentryLimit else { return nil }
+        var session = to(target)
+        session.target.network = .udp
+        session.carriers += 1
         return session
     }
 

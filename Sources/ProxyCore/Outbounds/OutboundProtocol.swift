@@ -9,11 +9,14 @@ package protocol OutboundProtocol: AnyObject, Sendable {
     var name: String { get }
     func stream(for session: Session) -> StreamPlan
     func packets(for session: Session) -> PacketPlan
+    /// Sessions go to their targets, and not to a server, unless another outbound carries them.
+    var isDirect: Bool { get }
     /// Whether datagrams to this target go with those to other targets of the same source; asked once for each target.
     func sharing(_ target: Destination) -> PacketSharing
 }
 
 extension OutboundProtocol {
+    package var isDirect: Bool { false }
     package func sharing(_ target: Destination) -> PacketSharing { .shared }
 }
 

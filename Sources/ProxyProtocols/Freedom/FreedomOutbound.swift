@@ -9,6 +9,7 @@ package import XrayProtos
 /// `fragment`, `noises` and `proxyProtocol` are refused. The level in `userLevel` is not looked at: the session's applies.
 package final class FreedomOutbound: OutboundProtocol {
     package let name = "freedom"
+    package let isDirect = true
     private let resolution: DomainResolution
     private let rules: FinalRules
     /// Replaces the target's address; nil = kept.
