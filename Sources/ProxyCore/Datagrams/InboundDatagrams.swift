@@ -34,7 +34,7 @@ final class InboundDatagrams: @unchecked Sendable {  // confined to `loop.eventL
     }
 
     func bind(_ address: SocketAddress) -> EventLoopFuture<any Channel> {
-        UDPSockets.bind(to: address, on: loop.eventLoop) { [weak self] data, from in
+        UDPSockets.bind(to: address, inbound.transport.socket, on: loop.eventLoop) { [weak self] data, from in
             self?.received(data, from: from)
         }.assumeIsolated().map { [self] channel in
             self.channel = channel

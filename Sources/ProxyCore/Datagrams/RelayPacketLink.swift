@@ -145,7 +145,7 @@ final class RelayPacketLink: PacketLink, @unchecked Sendable {  // confined to `
         let isIPv4 = server.protocol == .inet
         var local: IPAddress = isIPv4 ? .anyV4 : .anyV6
         if let address = plan.localAddress, address.isIPv4 == isIPv4 { local = address }
-        UDPSockets.bind(to: SocketAddress(local, port: 0), on: loop.eventLoop) {
+        UDPSockets.bind(to: SocketAddress(local, port: 0), outbound.transport.socket, on: loop.eventLoop) {
             [weak self] data, from in
             guard let self, from == server, let packet = plan.codec.decode(data) else { return }
             receive?(packet)

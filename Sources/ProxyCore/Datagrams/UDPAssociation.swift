@@ -32,7 +32,9 @@ final class UDPAssociation: @unchecked Sendable {  // confined to `loop.eventLoo
 
     /// Binds on the address that the connection came in on; gives the address that the client may send to.
     func start(local: Endpoint) -> EventLoopFuture<Endpoint> {
-        return UDPSockets.bind(to: SocketAddress(local.ip, port: 0), on: loop.eventLoop) { [weak self] data, from in
+        return UDPSockets.bind(
+            to: SocketAddress(local.ip, port: 0), inbound.transport.socket, on: loop.eventLoop
+        ) { [weak self] data, from in
             self?.received(data, from: from)
         }.assumeIsolated().flatMapThrowing { [self] channel in
             guard !isClosed else {

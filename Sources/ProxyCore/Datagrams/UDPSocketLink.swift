@@ -15,6 +15,7 @@ final class UDPSocketLink: PacketLink, @unchecked Sendable {  // confined to `lo
     }
 
     private let plan: PacketSocketPlan
+    private let options: SocketPlan
     private let services: CoreServices
     private let loop: LoopContext
     private var sockets: [Bool: Socket] = [:]
@@ -26,8 +27,9 @@ final class UDPSocketLink: PacketLink, @unchecked Sendable {  // confined to `lo
     private var failed: ((any Error) -> Void)?
     private var isClosed = false
 
-    init(plan: PacketSocketPlan, services: CoreServices, loop: LoopContext) {
+    init(plan: PacketSocketPlan, options: SocketPlan, services: CoreServices, loop: LoopContext) {
         self.plan = plan
+        self.options = options
         self.services = services
         self.loop = loop
     }
@@ -96,7 +98,7 @@ final class UDPSocketLink: PacketLink, @unchecked Sendable {  // confined to `lo
     private func bind(isIPv4: Bool) {
         var local: IPAddress = isIPv4 ? .anyV4 : .anyV6
         if let address = plan.localAddress, address.isIPv4 == isIPv4 { local = address }
-        UDPSockets.bind(to: SocketAddress(local, port: 0), on: loop.eventLoop) { [weak self] buffer, from in
+        UDPSockets.bind(to: SocketAddress(local, port: 0), options, on: loop.eventLoop) { [weak self] buffer, from in
             guard let endpoint = Endpoint(from) else { return }
             self?.receive?(
                 Packet(

@@ -9,7 +9,7 @@ enum UDPSockets {
 
     /// Binds a socket whose datagrams go to `receive`, on the event loop.
     static func bind(
-        to address: SocketAddress, on eventLoop: any EventLoop,
+        to address: SocketAddress, _ options: SocketPlan, on eventLoop: any EventLoop,
         receive: @escaping (ByteBuffer, SocketAddress) -> Void
     ) -> EventLoopFuture<any Channel> {
         let handler = NIOLoopBound(DatagramReceiver(receive), eventLoop: eventLoop)
@@ -18,6 +18,7 @@ enum UDPSockets {
             .channelOption(.socketOption(.so_reuseaddr), value: 0)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    try options.applyToDatagrams(on: channel)
                     try channel.pipeline.syncOperations.addHandler(handler.value)
                 }
             }

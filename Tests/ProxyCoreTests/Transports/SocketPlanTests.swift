@@ -4,6 +4,7 @@ import Foundation
 import NIOCore
 import NIOPosix
 import ProxyCore
+import SwiftProtobuf
 import TestSupport
 import Testing
 import XrayProtos
@@ -59,6 +60,31 @@ import XrayProtos
         let stage = try await HopStage(server: stream, client: stream)
         #expect(try await stage.works())
         await stage.stop()
+    }
+
+    @Test(arguments: [ProxyHop.shadowsocks, nil]) func datagramsLeaveByTheInterfaceOnly(_ hop: ProxyHop?) async throws {
+        let echo = try UDPSocket()
+        echo.echoInBackground()
+        let server = try await CoreStage { _ in try (hop ?? .shadowsocks).inbound() }
+        for (name, works) in [("lo", true), ("no-such-device", false)] {
+            let log = try LogLines()
+            let outbound: any SwiftProtobuf.Message = try hop?.outbound(port: server.port) ?? CoreStage.openFreedom
+            let stage = try await CoreStage(outbound: outbound, log: log.log) {
+                try $0.setSender { $0.streamSettings.socketSettings.interface = name }
+            } settings: { _ in
+                CoreStage.tunnel(to: echo.port, [.udp])
+            }
+            let client = try UDPSocket()
+            try await offPool { try client.send([1, 2, 3], to: stage.port) }
+            if works {
+                #expect(try await offPool { try client.receive().bytes } == [1, 2, 3])
+            } else {
+                try await eventually { log.text.contains("failed to set SO_BINDTODEVICE: no such device") }
+                #expect(await stage.core.flowCount() == 0)
+            }
+            await stage.stop()
+        }
+        await server.stop()
     }
 
     /// The first of a port's sockets, one for each loop, is made in another way than the others.

@@ -122,7 +122,16 @@ struct SocketPlan: Sendable, Equatable {
 
     /// Sets the options; on the channel's event loop, before the socket is bound or connected.
     /// - Throws: ``TransportFailure`` with the name of the option that the kernel refuses.
-    func apply(to channel: any Channel) throws {
+    func apply(to channel: any Channel) throws { try Self.set(options, on: channel) }
+
+    /// Sets the options that sockets for datagrams have as well, in the same way.
+    func applyToDatagrams(on channel: any Channel) throws {
+        try Self.set(options.filter { Self.ofDatagrams.contains($0.label) }, on: channel)
+    }
+
+    private static let ofDatagrams: Set = ["SO_MARK", "SO_BINDTODEVICE", "IP_TRANSPARENT"]
+
+    private static func set(_ options: [Option], on channel: any Channel) throws {
         guard !options.isEmpty, let provider = channel as? any SocketOptionProvider else { return }
         for option in options {
             let level = NIOBSDSocket.OptionLevel(rawValue: option.level)
