@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Foundation
+package import Foundation
 
 /// A TCP forwarder on 127.0.0.1 that serves one connection and keeps what the client has sent.
 package final class Recorder: @unchecked Sendable {  // `sent` is guarded by the lock, the rest is fixed
@@ -10,7 +10,8 @@ package final class Recorder: @unchecked Sendable {  // `sent` is guarded by the
     /// Directions that have ended; the connection is closed with the second, because its number may be given to another one.
     private var ended = 0
 
-    package init(to target: UInt16) throws {
+    /// - Parameter gate: Waited for before a byte is passed on.
+    package init(to target: UInt16, after gate: DispatchSemaphore? = nil) throws {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = TCPClient.loopback(0)
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
@@ -24,6 +25,7 @@ package final class Recorder: @unchecked Sendable {  // `sent` is guarded by the
         port = UInt16(bigEndian: address.sin_port)
         Thread { [self] in
             let client = accept(descriptor, nil, nil)
+            gate?.wait()
             guard client >= 0, let server = try? TCPClient(port: target, timeout: 60) else { return }
             nonisolated(unsafe) let far = server
             Thread { [self] in

@@ -13,6 +13,11 @@ final class OutboundPhase: StreamPhase, StreamEndOwner, @unchecked Sendable {  /
     private let request: StreamRequest
     private let far: StreamEnd
     private var greeting: (any ClientHandshake)?
+    /// What the greeting has said last, which waits for the first payload to go with it.
+    private var unsent: ByteBuffer?
+
+    /// Payload that is read from the client before the far side is ready, so that it can go there with the request.
+    private static let earlyLimit = 16 * 1024
 
     init(_ session: StreamSession, _ plan: DialPlan, by outbound: Outbound?, flow: Flow, request: StreamRequest) {
         self.session = session
@@ -28,6 +33,7 @@ final class OutboundPhase: StreamPhase, StreamEndOwner, @unchecked Sendable {  /
     func begin() {
         far.owner = self
         far.pauseReading()
+        if plan.handshake != nil { session.end.resumeReading() }
         session.services.connect(
             plan, by: outbound, session: flow.session, on: session.loop, end: far
         ).assumeIsolated().whenComplete { [self] result in
@@ -45,6 +51,11 @@ final class OutboundPhase: StreamPhase, StreamEndOwner, @unchecked Sendable {  /
                 unreachable("\(error)")
             }
         }
+    }
+
+    /// Payload waits where it is.
+    func received(_ buffer: inout ByteBuffer) {
+        if buffer.readableBytes >= Self.earlyLimit { session.end.pauseReading() }
     }
 
     func expired() {
@@ -75,9 +86,11 @@ final class OutboundPhase: StreamPhase, StreamEndOwner, @unchecked Sendable {  /
     private func join() {
         session.deadline = nil
         guard session.end.isOpen, far.isOpen else { return }
+        let header = unsent
+        unsent = nil
         StreamEnd.join(
             inbound: session.end, outbound: far, flow: flow, inboundCodec: request.codec, outboundCodec: plan.codec,
-            responseHeader: request.responseHeader, early: request.early)
+            responseHeader: request.responseHeader, requestHeader: header, early: request.early)
     }
 
     private func unreachable(_ why: String) {
@@ -95,9 +108,11 @@ final class OutboundPhase: StreamPhase, StreamEndOwner, @unchecked Sendable {  /
         while let step = greeting?.receive(&buffer) {
             switch step {
             case .needMore:
+                if let bytes = unsent { far.send(bytes) }
+                unsent = nil
                 return
-            case .send(let bytes):
-                far.send(bytes)
+            case .send(var bytes):
+                if unsent == nil { unsent = bytes } else { unsent?.writeBuffer(&bytes) }
             case .done:
                 greeting = nil
                 // Not now: what is left of the buffer is handed back to the end when this call returns.

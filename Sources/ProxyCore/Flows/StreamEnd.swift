@@ -53,7 +53,8 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
     private var direct: (codec: any DirectCopyCodec, gate: RecordGate)?
     private var readsPastTLS = false
     private var writesPastTLS = false
-    private var responseHeader: ByteBuffer?
+    /// Goes in front of the first payload: a server's answer, or a client's request.
+    private var header: ByteBuffer?
     /// Bytes that arrived and were not consumed: a partial header, early payload, or a partial chunk of the codec.
     private var pending: ByteBuffer?
     private let readCounter: Counter?
@@ -118,18 +119,21 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
 
     /// Starts relaying between two ends of the same event loop; what either side already has is moved first, `early` (payload
     /// that was decoded already) before everything else.
+    /// - Parameter requestHeader: Sent to the far side at once, in one write with payload that is there.
     static func join(
         inbound: StreamEnd, outbound: StreamEnd, flow: Flow, inboundCodec: (any StreamCodec)?,
-        outboundCodec: (any StreamCodec)?, responseHeader: ByteBuffer?, early: ByteBuffer? = nil
+        outboundCodec: (any StreamCodec)?, responseHeader: ByteBuffer?, requestHeader: ByteBuffer? = nil,
+        early: ByteBuffer? = nil
     ) {
-        inbound.begin(flow: flow, peer: outbound, codec: inboundCodec, responseHeader: responseHeader)
-        outbound.begin(flow: flow, peer: inbound, codec: outboundCodec, responseHeader: nil)
+        inbound.begin(flow: flow, peer: outbound, codec: inboundCodec, header: responseHeader)
+        outbound.begin(flow: flow, peer: inbound, codec: outboundCodec, header: requestHeader)
         if let early, early.readableBytes > 0 {
             inbound.count(early.readableBytes)
             outbound.write(early)
             outbound.flush()
         }
         inbound.movePending()
+        outbound.sendHeader()
         outbound.movePending()
         if inbound.inputEnded { inbound.forwardEnd() }
         if outbound.inputEnded { outbound.forwardEnd() }
@@ -197,12 +201,12 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
 
     // MARK: Relay
 
-    private func begin(flow: Flow, peer: StreamEnd, codec: (any StreamCodec)?, responseHeader: ByteBuffer?) {
+    private func begin(flow: Flow, peer: StreamEnd, codec: (any StreamCodec)?, header: ByteBuffer?) {
         phase = .relaying
         self.flow = flow
         self.peer = peer
         self.codec = codec
-        self.responseHeader = responseHeader
+        self.header = header
         guard isLayered, let codec = codec as? any DirectCopyCodec else { return staysInTLS() }
         if let context, let gate = RecordGate.find(in: context) { direct = (codec, gate) }
     }
@@ -298,28 +302,47 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
         }
     }
 
+    /// A header is copied together with payload of so many bytes, so that both are one TLS record, or one segment.
+    private static let joinLimit = 16 * 1024
+
     /// Writes payload that came from the other end.
     private func write(_ payload: ByteBuffer) {
         guard let outlet, !outputEnded else { return }
-        if let header = responseHeader {
-            responseHeader = nil
-            writeCounter?.add(header.readableBytes)
-            outlet.write(wrapOutboundOut(header), promise: nil)
-        }
         let out = codec.map { $0.encode(payload, allocator: outlet.channel.allocator) } ?? payload
         writeCounter?.add(out.readableBytes)
-        outlet.write(wrapOutboundOut(out), promise: nil)
+        if header == nil {
+            outlet.write(wrapOutboundOut(out), promise: nil)
+        } else {
+            writeHeader(with: out, to: outlet)
+        }
         followWrites()
+    }
+
+    /// Writes the header, and what comes behind it.
+    private func writeHeader(with out: ByteBuffer? = nil, to outlet: ChannelHandlerContext) {
+        guard var header else { return }
+        self.header = nil
+        writeCounter?.add(header.readableBytes)
+        if let out, out.readableBytes <= Self.joinLimit {
+            header.writeImmutableBuffer(out)
+            outlet.write(wrapOutboundOut(header), promise: nil)
+        } else {
+            outlet.write(wrapOutboundOut(header), promise: nil)
+            if let out { outlet.write(wrapOutboundOut(out), promise: nil) }
+        }
+    }
+
+    /// Sends the header if no payload has taken it along.
+    private func sendHeader() {
+        guard header != nil, let outlet, !outputEnded else { return }
+        writeHeader(to: outlet)
+        flush()
     }
 
     /// The other end's input is over: no more will be written here.
     private func endOutput() {
         guard let outlet, !outputEnded, phase != .closed else { return }
-        if let header = responseHeader {
-            responseHeader = nil
-            writeCounter?.add(header.readableBytes)
-            outlet.write(wrapOutboundOut(header), promise: nil)
-        }
+        writeHeader(to: outlet)
         if let last = codec?.finish(allocator: outlet.channel.allocator) {
             writeCounter?.add(last.readableBytes)
             outlet.write(wrapOutboundOut(last), promise: nil)

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import ProxyCore
+import TestSupport
+import Testing
+import XrayProtos
+
+/// An outbound's request, and the first payload behind it.
+@Suite(.serialized) struct FirstPayloadTests {
+    /// Lengths of the TLS records of application data in a client's bytes; its Finished is the first.
+    private static func applicationRecords(_ bytes: [UInt8]) -> [Int] {
+        var lengths: [Int] = []
+        var rest = bytes[...]
+        while rest.count >= 5 {
+            let start = rest.startIndex
+            let length = Int(rest[start + 3]) << 8 | Int(rest[start + 4])
+            if rest[start] == 0x17 { lengths.append(length) }
+            rest = rest.dropFirst(5 + length)
+        }
+        return lengths
+    }
+
+    @Test(arguments: [ProxyHop.vless, .vmess, .trojan, .shadowsocks, .shadowsocks2022])
+    func requestAndPayloadThatIsThereAreOneRecord(_ hop: ProxyHop) async throws {
+        let server = try await CoreStage {
+            try $0.setInboundStream(StreamSettings.tls { $0.certificate = [try StreamSettings.certificate("server")] })
+        } settings: { _ in
+            try hop.inbound()
+        }
+        let gate = DispatchSemaphore(value: 0)
+        let recorder = try Recorder(to: server.port, after: gate)
+        let client = try await CoreStage(outbound: hop.outbound(port: recorder.port)) {
+            let stream = try StreamSettings.tls {
+                $0.serverName = "proxy.example"
+                $0.disableSystemRoot = true
+                $0.certificate = [try StreamSettings.certificate("authority", usage: .authorityVerify)]
+            }
+            try $0.setSender { $0.streamSettings = stream }
+        } settings: { _ in
+            CoreStage.tunnel(to: server.server.port)
+        }
+        try await offPool {
+            let socket = try TCPClient(port: client.port, timeout: 30)
+            try socket.send(CoreStage.request(up: 4_000, down: 10))
+            gate.signal()
+            _ = try socket.receive(exactly: 10)
+        }
+        let records = Self.applicationRecords(recorder.uplink)
+        #expect(records.count >= 2 && records[1] > 4_000, "\(records)")
+        recorder.stop()
+        await client.stop()
+        await server.stop()
+    }
+
+    @Test(arguments: ProxyHop.allCases)
+    func serverThatSpeaksFirstIsHeardWithoutAByteFromTheClient(_ hop: ProxyHop) async throws {
+        let greeter = try PlayedServer { connection in
+            try connection.send(Array("220 hello".utf8))
+            _ = try connection.receive()
+        }
+        let server = try await CoreStage { _ in try hop.inbound() }
+        let client = try await CoreStage(outbound: hop.outbound(port: server.port)) { _ in
+            CoreStage.tunnel(to: greeter.port)
+        }
+        let greeting = try await offPool {
+            let socket = try TCPClient(port: client.port)
+            return try socket.receive(exactly: 9)
+        }
+        #expect(greeting == Array("220 hello".utf8))
+        greeter.stop()
+        await client.stop()
+        await server.stop()
+    }
+
+    @Test func clientThatSendsALotBeforeTheServerAnswersIsHeldBack() async throws {
+        let server = try await CoreStage { _ in try ProxyHop.vless.inbound() }
+        // Its backlog takes connections that nobody serves: the greeting of SOCKS gets no answer.
+        let silent = try SilentServer()
+        let client = try await CoreStage(outbound: ProxyHop.socks.outbound(port: silent.port)) { _ in
+            CoreStage.tunnel(to: server.server.port)
+        }
+        let sent = try await offPool {
+            let socket = try TCPClient(port: client.port, timeout: 1)
+            var sent = 0
+            do {
+                while sent < 64 << 20 {
+                    try socket.send([UInt8](repeating: 1, count: 65_536))
+                    sent += 65_536
+                }
+            } catch {}
+            return sent
+        }
+        #expect(sent < 64 << 20)
+        silent.stop()
+        await client.stop()
+        await server.stop()
+    }
+}
