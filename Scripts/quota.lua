@@ -211,11 +211,14 @@ local function watch(email, record, plan)
         watches[email] = nil
         return
     end
-    local threshold = users.traffic(email).total + plan - record.used
+    -- Of all that the counters ever counted: resets by others do not put the cut off.
+    local seen = record.session == core.session and record.seen or 0
+    local threshold = seen + plan - record.used
     if known and known.threshold == threshold then return end
     if known then known.watch:cancel() end
     local name = ("user>>>%s>>>traffic>>>*"):format(email)
-    watches[email] = { threshold = threshold, watch = stats.watch(name, threshold, look, { name = "plan of " .. email }) }
+    local options = { name = "plan of " .. email, total = true }
+    watches[email] = { threshold = threshold, watch = stats.watch(name, threshold, look, options) }
 end
 
 local function judge()

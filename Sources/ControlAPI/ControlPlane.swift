@@ -134,8 +134,8 @@ package protocol ControlPlane: AnyObject, Sendable {
     ///
     /// In `pattern` a `*` stands for any text. Where the part behind the last `>>>` is `*`, the counters that differ in that
     /// part alone are added up: `user>>>*>>>traffic>>>*` watches the up and down of each user together. Counters that are made
-    /// later are watched, too.
+    /// later are watched, too. With `ofTotals` all that a counter ever counted is compared, whoever has reset it since.
     func watchCounters(
-        _ pattern: String, threshold: Int64, _ body: @escaping @Sendable (CounterCrossing) -> Void
+        _ pattern: String, threshold: Int64, ofTotals: Bool, _ body: @escaping @Sendable (CounterCrossing) -> Void
     ) throws -> any ControlSubscription
 }

@@ -20,7 +20,7 @@ extension ControlPlane {
     }
 
     package func watchCounters(
-        _ pattern: String, threshold: Int64, _ body: @escaping @Sendable (CounterCrossing) -> Void
+        _ pattern: String, threshold: Int64, ofTotals: Bool, _ body: @escaping @Sendable (CounterCrossing) -> Void
     ) throws -> any ControlSubscription {
         throw ControlError(code: .unimplemented, "this core cannot watch counters")
     }

@@ -144,9 +144,9 @@ package final class GuardedControlPlane: ControlPlane {
     }
 
     package func watchCounters(
-        _ pattern: String, threshold: Int64, _ body: @escaping @Sendable (CounterCrossing) -> Void
+        _ pattern: String, threshold: Int64, ofTotals: Bool, _ body: @escaping @Sendable (CounterCrossing) -> Void
     ) throws -> any ControlSubscription {
-        try base().watchCounters(pattern, threshold: threshold, body)
+        try base().watchCounters(pattern, threshold: threshold, ofTotals: ofTotals, body)
     }
 
     // MARK: handler

@@ -399,9 +399,9 @@ final class CoreDouble: ControlPlane {
     }
 
     func watchCounters(
-        _ pattern: String, threshold: Int64, _ body: @escaping @Sendable (CounterCrossing) -> Void
+        _ pattern: String, threshold: Int64, ofTotals: Bool, _ body: @escaping @Sendable (CounterCrossing) -> Void
     ) throws -> any ControlSubscription {
-        let id = stats.watch(CounterPattern(pattern), threshold: threshold, body)
+        let id = stats.watch(CounterPattern(pattern), threshold: threshold, ofTotals: ofTotals, body)
         return Cancellation { [stats] in stats.removeWatch(id) }
     }
 

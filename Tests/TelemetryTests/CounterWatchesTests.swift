@@ -134,4 +134,36 @@ struct CounterWatchesTests {
         #expect(Set(told.all.map(\.counter)).count == 500)
         #expect(told.all.count == 500)
     }
+
+    @Test func aTotalIsReachedWhateverIsResetOnTheWay() {
+        stats.watch(CounterPattern("user>>>a>>>traffic>>>*"), threshold: 100, ofTotals: true) { [told] in told.note($0)
+        }
+        let up = stats.counter("user>>>a>>>traffic>>>uplink")
+        let down = stats.counter("user>>>a>>>traffic>>>downlink")
+        for _ in 0..<3 {
+            up.add(20)
+            #expect(up.reset() == 20)
+            down.add(13)
+        }
+        #expect(down.reset() == 39)
+        #expect(told.all.isEmpty)
+        down.add(1)
+        #expect(told.all.map(\.value) == [100])
+        // A total never falls, so this was the only time.
+        #expect(down.reset() == 1)
+        down.add(1000)
+        #expect(told.all.count == 1)
+    }
+
+    @Test func whatWasResetBeforeTheWatchCounts() {
+        let counter = stats.counter("a")
+        counter.add(70)
+        #expect(counter.reset() == 70)
+        counter.add(10)
+        stats.watch(CounterPattern("a"), threshold: 100, ofTotals: true) { [told] in told.note($0) }
+        counter.add(19)
+        #expect(told.all.isEmpty)
+        counter.add(1)
+        #expect(told.all == [CounterCrossing(counter: "a", value: 100, threshold: 100)])
+    }
 }

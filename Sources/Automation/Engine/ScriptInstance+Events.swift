@@ -46,8 +46,9 @@ extension ScriptInstance {
             source = context.control.observeEvents(filter.topics) { [weak self] event in
                 self?.deliver(ScriptEvent(event.kind), to: subscription)
             }
-        case .counters(let pattern, let threshold):
-            source = try context.control.watchCounters(pattern, threshold: threshold) { [weak self] crossing in
+        case .counters(let pattern, let threshold, let ofTotals):
+            source = try context.control.watchCounters(pattern, threshold: threshold, ofTotals: ofTotals) {
+                [weak self] crossing in
                 self?.deliver(ScriptEvent(crossing), to: subscription)
             }
         }

@@ -14,7 +14,8 @@ final class ScriptSubscription: Sendable {
     /// Where the events come from.
     enum Source: Sendable {
         case events(EventFilter)
-        case counters(pattern: String, threshold: Int64)
+        /// Of all that the counters ever counted, or of their values.
+        case counters(pattern: String, threshold: Int64, ofTotals: Bool)
     }
 
     private struct State {
@@ -46,7 +47,7 @@ final class ScriptSubscription: Sendable {
         let text =
             switch source {
             case .events(let filter): "on \(filter.pattern)"
-            case .counters(let pattern, let threshold): "watch \(pattern) \(ByteSize.text(threshold))"
+            case .counters(let pattern, let threshold, _): "watch \(pattern) \(ByteSize.text(threshold))"
             }
         name = options.name ?? text
         self.source = source

@@ -24,9 +24,12 @@ extension Library {
             }
         try state.register(handle)
 
-        func add(_ call: LuaCall, _ source: ScriptSubscription.Source, at position: Int) throws -> LuaReturn {
+        func add(
+            _ call: LuaCall, _ source: ScriptSubscription.Source, at position: Int, options known: Set<String> = []
+        ) throws -> LuaReturn {
             let subscription = ScriptSubscription(
-                source: source, options: try options(call, position + 1), function: try call.function(position))
+                source: source, options: try options(call, position + 1, known),
+                function: try call.function(position))
             try script.add(subscription)
             try call.push(SubscriptionHandle(subscription), as: handle)
             return 1
@@ -44,7 +47,10 @@ extension Library {
             }
             let threshold = call.isString(2) ? try ByteSize.parse(try call.string(2)) : try call.integer(2)
             guard threshold > 0 else { throw call.argumentError(2, "a threshold above 0 expected") }
-            return try add(call, .counters(pattern: pattern, threshold: threshold), at: 3)
+            let ofTotals = call.isTable(4) ? try call.table(4).flag("total") : false
+            let source = ScriptSubscription.Source.counters(
+                pattern: pattern, threshold: threshold, ofTotals: ofTotals)
+            return try add(call, source, at: 3, options: ["total"])
         }
         try state.register("events.raise") { call in
             let name = try call.string(1)
@@ -75,8 +81,10 @@ extension Library {
         }
     }
 
-    private static func options(_ call: LuaCall, _ position: Int) throws -> ScriptSubscription.Options {
-        let table = try call.options(position, ["name", "buffer"])
+    private static func options(
+        _ call: LuaCall, _ position: Int, _ more: Set<String>
+    ) throws -> ScriptSubscription.Options {
+        let table = try call.options(position, more.union(["name", "buffer"]))
         var options = ScriptSubscription.Options()
         options.name = try table.text("name")
         if !table["buffer"].isNil {

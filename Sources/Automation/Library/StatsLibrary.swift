@@ -65,13 +65,14 @@ extension Library {
                 + "whoever has reset them.",
             example: #"for name, value in pairs(stats.query("user>>>")) do print(name, value) end"#),
         LibraryEntry(
-            "stats.watch", "stats.watch(pattern, threshold, fn [, { name, buffer }]) -> subscription",
+            "stats.watch", "stats.watch(pattern, threshold, fn [, { name, buffer, total }]) -> subscription",
             """
             Calls `fn` when a counter reaches the threshold: raised with the byte that does it, once for each \
             crossing. In the pattern `*` stands for any text, and counters that are made later are watched, too. \
             Where the part behind the last `>>>` is `*`, the counters that differ there alone are added up: \
             `user>>>*>>>traffic>>>*` watches each user's up and down together. A counter that has reached the \
-            threshold already is told at once; one that is reset may cross again. `fn` gets `{ name = \
+            threshold already is told at once; one that is reset may cross again. With `total = true` all that was ever \
+            counted in this process is compared, and resets make no difference. `fn` gets `{ name = \
             "counter.crossed", counter, value, threshold }` and `email` or `tag`.
             """,
             example: """

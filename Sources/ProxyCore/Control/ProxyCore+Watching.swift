@@ -18,10 +18,10 @@ extension ProxyCore {
     }
 
     package func watchCounters(
-        _ pattern: String, threshold: Int64, _ body: @escaping @Sendable (CounterCrossing) -> Void
+        _ pattern: String, threshold: Int64, ofTotals: Bool, _ body: @escaping @Sendable (CounterCrossing) -> Void
     ) throws -> any ControlSubscription {
         let stats = services.stats
-        let id = stats.watch(CounterPattern(pattern), threshold: threshold, body)
+        let id = stats.watch(CounterPattern(pattern), threshold: threshold, ofTotals: ofTotals, body)
         return Cancellation { stats.removeWatch(id) }
     }
 }

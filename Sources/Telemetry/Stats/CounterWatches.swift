@@ -16,16 +16,21 @@ final class CounterWatches: Sendable {
         let subject: String
         let watch: UInt64
         let threshold: Int64
+        let ofTotals: Bool
         let body: @Sendable (CounterCrossing) -> Void
         var members: [(counter: Counter, limit: Int64)] = []
         var hasCrossed = false
 
-        init(subject: String, watch: UInt64, threshold: Int64, body: @escaping @Sendable (CounterCrossing) -> Void) {
+        init(subject: String, of id: UInt64, _ watch: Watch) {
             self.subject = subject
-            self.watch = watch
-            self.threshold = threshold
-            self.body = body
+            self.watch = id
+            threshold = watch.threshold
+            ofTotals = watch.ofTotals
+            body = watch.body
         }
+
+        /// All that the members ever counted.
+        var total: Int64 { members.reduce(0) { $0 &+ $1.counter.total } }
 
         func crossing(_ value: Int64) -> @Sendable () -> Void {
             let crossing = CounterCrossing(counter: subject, value: value, threshold: threshold)
@@ -36,6 +41,7 @@ final class CounterWatches: Sendable {
     private struct Watch {
         var pattern: CounterPattern
         var threshold: Int64
+        var ofTotals: Bool
         var body: @Sendable (CounterCrossing) -> Void
         var groups: [String: Group] = [:]
     }
@@ -57,11 +63,13 @@ final class CounterWatches: Sendable {
     var isInUse: Bool { count.load(ordering: .acquiring) > 0 }
 
     func add(
-        _ pattern: CounterPattern, threshold: Int64, _ body: @escaping @Sendable (CounterCrossing) -> Void
+        _ pattern: CounterPattern, threshold: Int64, ofTotals: Bool = false,
+        _ body: @escaping @Sendable (CounterCrossing) -> Void
     ) -> UInt64 {
         state.withLock { state in
             state.lastID += 1
-            state.watches[state.lastID] = Watch(pattern: pattern, threshold: threshold, body: body)
+            state.watches[state.lastID] = Watch(
+                pattern: pattern, threshold: threshold, ofTotals: ofTotals, body: body)
             state.byPrefix[pattern.prefix, default: []].insert(state.lastID)
             state.prefixLengths[pattern.prefix.utf8.count, default: 0] += 1
             count.store(state.watches.count, ordering: .releasing)
@@ -132,6 +140,10 @@ final class CounterWatches: Sendable {
             let old = counter.exchangeZero()
             var crossings: [@Sendable () -> Void] = []
             for group in state.groups[ObjectIdentifier(counter)] ?? [] {
+                if group.ofTotals {
+                    if let crossing = Self.evaluate(group, state) { crossings.append(crossing) }
+                    continue
+                }
                 let others = group.members.reduce(0) { $0 &+ ($1.counter === counter ? 0 : $1.counter.value) }
                 if !group.hasCrossed, others &+ old >= group.threshold {
                     crossings.append(group.crossing(others &+ old))
@@ -151,9 +163,7 @@ final class CounterWatches: Sendable {
     private static func attach(_ counter: Counter, to id: UInt64, _ state: inout State) -> [@Sendable () -> Void] {
         guard let watch = state.watches[id], watch.pattern.matches(counter.name) else { return [] }
         let subject = watch.pattern.subject(of: counter.name)
-        let group =
-            watch.groups[subject]
-            ?? Group(subject: subject, watch: id, threshold: watch.threshold, body: watch.body)
+        let group = watch.groups[subject] ?? Group(subject: subject, of: id, watch)
         guard !group.members.contains(where: { $0.counter === counter }) else { return [] }
         state.watches[id]?.groups[subject] = group
         group.members.append((counter, .max))
@@ -165,7 +175,7 @@ final class CounterWatches: Sendable {
     private static func evaluate(_ group: Group, _ state: State) -> (@Sendable () -> Void)? {
         while true {
             let values = group.members.map { $0.counter.value }
-            let sum = values.reduce(0, &+)
+            let sum = group.ofTotals ? group.total : values.reduce(0, &+)
             let missing = group.threshold &- sum
             let share = missing > 0 ? (missing - 1) / Int64(values.count) + 1 : 0
             for index in group.members.indices {

@@ -44,14 +44,17 @@ package final class StatsRegistry: Sendable {
 
     /// Calls `body` once for each time that a counter reaches the threshold, on the thread that counts and before it goes on;
     /// see ``CounterPattern`` for what is watched. Counters that are there already and have reached it are told before
-    /// this returns. The result is for ``removeWatch(_:)``.
+    /// this returns. The result is for ``removeWatch(_:)``. With `ofTotals` all that a counter ever counted is compared, so that
+    /// resets make no difference.
     ///
     /// - Complexity: One look-up for a pattern without `*` before the last part, else a search through all names. A counter
     ///   that is made later costs a look-up for each length of what stands before the first `*` of some pattern.
+    @discardableResult
     package func watch(
-        _ pattern: CounterPattern, threshold: Int64, _ body: @escaping @Sendable (CounterCrossing) -> Void
+        _ pattern: CounterPattern, threshold: Int64, ofTotals: Bool = false,
+        _ body: @escaping @Sendable (CounterCrossing) -> Void
     ) -> UInt64 {
-        let id = watches.add(pattern, threshold: threshold, body)
+        let id = watches.add(pattern, threshold: threshold, ofTotals: ofTotals, body)
         let candidates =
             if let names = pattern.names { names.compactMap { find($0) } } else { index.matches(pattern.longestText) }
         watches.attach(candidates, to: id)
