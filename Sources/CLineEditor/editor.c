@@ -143,25 +143,29 @@ void le_add_history(le_editor *editor, const char *line) {
     history(editor->history, &event, H_ENTER, line);
 }
 
-static int interrupts[2] = {-1, -1};
+static int signals[2] = {-1, -1};
 
-static void note_interrupt(int number) {
+static void note_signal(int number) {
     int error = errno;
     char byte = (char)number;
-    // A full pipe holds interruptions enough.
-    if (write(interrupts[1], &byte, 1) < 0) errno = error;
+    // A full pipe holds signals enough.
+    if (write(signals[1], &byte, 1) < 0) errno = error;
     errno = error;
 }
 
-int le_interrupts(void) {
+int le_signals(void) {
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction action;
-    if (pipe2(interrupts, O_CLOEXEC) != 0) return -1;
-    fcntl(interrupts[1], F_SETFL, O_NONBLOCK);
+    if (pipe2(signals, O_CLOEXEC) != 0) return -1;
+    fcntl(signals[1], F_SETFL, O_NONBLOCK);
     memset(&action, 0, sizeof action);
-    action.sa_handler = note_interrupt;
+    action.sa_handler = note_signal;
     action.sa_flags = SA_RESTART;
     sigemptyset(&action.sa_mask);
-    return sigaction(SIGINT, &action, NULL) == 0 ? interrupts[0] : -1;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        if (sigaction(numbers[i], &action, NULL) != 0) return -1;
+    }
+    return signals[0];
 }
 
 int le_columns(void) {

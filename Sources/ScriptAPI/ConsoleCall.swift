@@ -16,9 +16,14 @@ struct ConsoleCall: Sendable {
         _ open: Tidegate_Script_V1_OpenRequest, id: UInt64, by caller: ControlCaller, version: String,
         on automation: Automation
     ) async throws {
+        guard !open.readOnly || !open.dryRun else {
+            throw GRPCStatus(.invalidArgument, "a session is either read-only or a dry run")
+        }
+        let mode = open.readOnly ? ConsoleMode.readOnly : open.dryRun ? .dryRun : .full
         let outbox = ConsoleOutbox()
-        let session = try await automation.openConsole(caller: caller, isReadOnly: open.readOnly) { outbox.add($0) }
-        automation.note("\(open.readOnly ? "read-only " : "")session opened by \(caller)", script: "console")
+        let session = try await automation.openConsole(caller: caller, mode: mode) { outbox.add($0) }
+        let kind = open.readOnly ? "read-only " : open.dryRun ? "dry-run " : ""
+        automation.note("\(kind)session opened by \(caller)", script: "console")
         outbox.add(
             id,
             .opened(
@@ -67,6 +72,7 @@ struct ConsoleCall: Sendable {
                 outbox.begin(request.id)
                 let name = evaluate.name.isEmpty ? "console" : evaluate.name
                 let outcome = await session.evaluate(evaluate.source, name: name)
+                for change in session.takePlannedChanges() { outbox.add(request.id, .planned("\(change)")) }
                 outbox.add(request.id, .init(outcome, mayContinue: evaluate.mayContinue))
             }
         case .interrupt:

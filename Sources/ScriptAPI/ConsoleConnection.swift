@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Automation
 import ControlAPI
 import GRPCWire
 import SwiftProtobuf
@@ -21,15 +22,18 @@ package final class ConsoleConnection: Sendable {
     private let requests: GRPCOutboundWriter
     private let responses: GRPCInboundStream
     private let onLine: @Sendable (Tidegate_Script_V1_OutputLine) -> Void
+    private let onPlanned: @Sendable (String) -> Void
     private let state = Mutex(State())
 
     init(
         requests: GRPCOutboundWriter, responses: GRPCInboundStream,
-        onLine: @escaping @Sendable (Tidegate_Script_V1_OutputLine) -> Void
+        onLine: @escaping @Sendable (Tidegate_Script_V1_OutputLine) -> Void,
+        onPlanned: @escaping @Sendable (String) -> Void
     ) {
         self.requests = requests
         self.responses = responses
         self.onLine = onLine
+        self.onPlanned = onPlanned
     }
 
     /// Who the core's log names for the changes of this session.
@@ -38,10 +42,14 @@ package final class ConsoleConnection: Sendable {
     /// Why the session has ended; nil while it goes on.
     package var ended: (any Error)? { state.withLock { $0.ended } }
 
-    func open(isReadOnly: Bool) async throws {
+    func open(_ mode: ConsoleMode) async throws {
         let reader = Task { await read() }
         state.withLock { $0.reader = reader }
-        let answer = try await ask(.open(.with { $0.readOnly = isReadOnly }))
+        let request = Tidegate_Script_V1_OpenRequest.with {
+            $0.readOnly = mode == .readOnly
+            $0.dryRun = mode == .dryRun
+        }
+        let answer = try await ask(.open(request))
         guard case .opened(let opened) = answer else {
             throw ControlError("the session was answered with something else")
         }
@@ -130,6 +138,7 @@ package final class ConsoleConnection: Sendable {
                 let answer = try decodeRequest(Tidegate_Script_V1_ConsoleResponse.self, from: bytes)
                 switch answer.response {
                 case .output(let line)?: onLine(line)
+                case .planned(let change)?: onPlanned(change)
                 case let response?: take(answer.id)?.resume(returning: response)
                 case nil: break
                 }

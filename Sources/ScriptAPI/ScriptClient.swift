@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import Automation
 import ControlAPI
 import Foundation
 import GRPCWire
@@ -90,13 +91,19 @@ package final class ScriptClient: Sendable {
         }
     }
 
-    /// Opens a session. `onLine` takes what is printed and logged, in order with the results.
+    /// Opens a session.
+    ///
+    /// - Parameters:
+    ///   - onLine: Takes what is printed and logged, in order with the results.
+    ///   - onPlanned: Takes the changes that a session which is to make none would have made, before each result.
     package func openConsole(
-        isReadOnly: Bool, onLine: @escaping @Sendable (Tidegate_Script_V1_OutputLine) -> Void
+        _ mode: ConsoleMode = .full, onLine: @escaping @Sendable (Tidegate_Script_V1_OutputLine) -> Void,
+        onPlanned: @escaping @Sendable (String) -> Void = { _ in }
     ) async throws -> ConsoleConnection {
         let (requests, responses) = client.streaming(Self.path("OpenConsole"))
-        let connection = ConsoleConnection(requests: requests, responses: responses, onLine: onLine)
-        try await connection.open(isReadOnly: isReadOnly)
+        let connection = ConsoleConnection(
+            requests: requests, responses: responses, onLine: onLine, onPlanned: onPlanned)
+        try await connection.open(mode)
         return connection
     }
 

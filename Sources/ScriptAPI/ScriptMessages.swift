@@ -49,6 +49,12 @@ extension Tidegate_Script_V1_Run {
         ended = record.ended.sinceEpoch
         outcome = record.outcome.rawValue
         error = record.error
+        traceback = record.traceback
+        let (seconds, attoseconds) = record.cpu.components
+        cpuNanoseconds = UInt64(clamping: seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
+        memory = UInt64(clamping: record.memory)
+        calls = UInt32(clamping: record.calls)
+        lines = record.lines
     }
 }
 

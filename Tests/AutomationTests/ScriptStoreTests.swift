@@ -152,7 +152,7 @@ struct ScriptStoreTests {
         try store.setEnabled(false, script: "a")
         try store.setEnabled(false, script: "b")
         try store.setEnabled(true, script: "a")
-        #expect(try store.disabledScripts() == ["b"])
+        #expect(try store.scriptSwitches() == ["a": true, "b": false])
     }
 
     @Test func aClosedStoreFailsInsteadOfTrapping() throws {

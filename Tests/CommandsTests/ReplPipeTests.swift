@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
 import TestSupport
 import Testing
 
@@ -37,6 +38,24 @@ import Testing
             let result = try core.run(["repl"], input: "users.count('vless-in')\n")
             #expect(result.status == 0 && result.output == "2\n", "\(result.output) \(result.errors)")
             #expect(result.errors.contains("script/hello: loaded here"), "the core's log goes to standard error")
+        }
+    }
+
+    @Test func aSignalToStopEndsACoreOfTheProcessInOrder() async throws {
+        try await offPool {
+            let core = try ScriptedCore(scripts: ["hello": "on_stop(function(why) log.info('ended by', why) end)"])
+            let log = core.core.folder.appendingPathComponent("repl.log")
+            // Its standard input stays open without a line.
+            let command = "exec < <(sleep 100); exec \(TidegateProcess.executable.path) repl -c \(core.configuration)"
+            let repl = try ChildProcess(
+                URL(fileURLWithPath: "/bin/bash"), ["-c", command], in: core.core.folder, log: log)
+            let output = { (try? String(contentsOf: log, encoding: .utf8)) ?? "" }
+            #expect(Wait.until { FileManager.default.fileExists(atPath: core.socket) }, "\(output())")
+            #expect(repl.end(SIGTERM) == 128 + SIGTERM)
+            #expect(!output().contains("on_stop killed"), "\(output())")
+            #expect(
+                output().contains("script/hello: ended by stop") && output().contains("core: stopped"), "\(output())")
+            #expect(!FileManager.default.fileExists(atPath: core.socket))
         }
     }
 

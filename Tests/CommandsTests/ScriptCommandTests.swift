@@ -76,6 +76,54 @@ import Testing
         }
     }
 
+    @Test func aDryRunOfAFileAndOfAPromptChangesNothing() async throws {
+        try await offPool {
+            let core = try ScriptedCore()
+            try core.start()
+            try core.core.write(
+                "print('cutting') users.remove('vless-in', 'bob@example.com') store.set('n', 1) return { 1, a = 2 }, 3",
+                to: "once.lua")
+            let file = core.core.folder.path + "/once.lua"
+            let dry = try core.run(["script", "run", "--dry", file])
+            #expect(dry.status == 0 && dry.output.hasPrefix("cutting\nwould call handler.AlterInbound {"), "\(dry)")
+            #expect(dry.output.contains("would call store.set n = 1\n"), "\(dry)")
+            let json = try core.run(["script", "run", "--dry-run", "--json", file])
+            let answer = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
+            #expect((answer?["changes"] as? [String])?.count == 2, "\(json)")
+            #expect((answer?["lines"] as? [[String: String]])?.first?["text"] == "cutting")
+            #expect((answer?["values"] as? [Any])?.last as? Int == 3)
+            #expect(((answer?["values"] as? [Any])?.first as? [String: Int]) == ["1": 1, "a": 2])
+            #expect(answer?["error"] is NSNull)
+            let prompt = try core.run(["repl", "--dry-run"], input: "users.remove('vless-in', 'bob@example.com')\n")
+            #expect(prompt.status == 0 && prompt.output.hasPrefix("would call handler.AlterInbound {"), "\(prompt)")
+            let after = try core.run(["repl"], input: "users.count('vless-in'), store.get('n')\n")
+            #expect(after.output == "2\tnil\n", "\(after)")
+            try core.core.write("error('no')", to: "bad.lua")
+            let bad = try core.run(["script", "run", "--json", core.core.folder.path + "/bad.lua"])
+            #expect(bad.status == 1 && bad.output.contains("bad.lua:1: no"), "\(bad)")
+        }
+    }
+
+    @Test func theHistoryTellsWhatARunHasUsedAndWhereItFailed() async throws {
+        try await offPool {
+            let source =
+                "local function deep() error('boom') end every('1h', function() log.info('line') users.count('vless-in') deep() end)"
+            let core = try ScriptedCore(scripts: ["bad": source])
+            try core.start()
+            #expect(try core.run(["script", "run", "bad"]).status == 1)
+            let table = try core.run(["script", "history", "bad"])
+            #expect(table.output.contains("CPU") && table.output.contains("CALLS"), "\(table.output)")
+            let all = try core.run(["script", "history", "-v", "bad"]).output
+            #expect(all.contains("calls 1)\n  bad.lua:1: boom\n") && all.contains("in upvalue 'deep'"), "\(all)")
+            #expect(all.contains("[Info] line"), "\(all)")
+            let json = try core.run(["script", "history", "--json", "bad"])
+            let run = (try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [[String: Any]])?.first
+            #expect(run?["calls"] as? Int == 1 && (run?["memory"] as? Int ?? 0) > 1000, "\(json.output)")
+            #expect(
+                (run?["cpu"] as? Double ?? 0) > 0 && run?["lines"] as? [String] == ["[Info] line"], "\(json.output)")
+        }
+    }
+
     @Test func scriptsAreSwitchedAndTheLogNamesByWhom() async throws {
         try await offPool {
             let core = try ScriptedCore(scripts: Self.scripts)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Automation
 import ControlAPI
 import Foundation
 import GRPCWire
@@ -162,13 +163,34 @@ import XrayProtos
 
     @Test func aReadOnlySessionChangesNothing() async throws {
         let stage = try await ServiceStage()
-        let (session, _) = try await stage.console(isReadOnly: true)
+        let (session, _) = try await stage.console(.readOnly)
         let refused = await #expect(throws: ConsoleFailure.self) {
             try await session.evaluate("users.remove('vless-in', 'alice@example.com')")
         }
         #expect(refused?.message.contains("handler.AlterInbound: refused, this session is read-only") == true)
         #expect(try await session.evaluate("users.count('vless-in')").map(\.integer) == [1])
         await session.close()
+        await stage.end()
+    }
+
+    @Test func aDryRunTellsBeforeEachResultWhatItWouldChange() async throws {
+        let stage = try await ServiceStage()
+        let (session, lines) = try await stage.console(.dryRun)
+        let values = try await session.evaluate(
+            "print('first') store.set('k', 1) return users.remove('vless-in', 'alice@example.com'), store.get('k')")
+        #expect(values.map(\.boolean) == [true, false] && values.map(\.integer) == [0, 1])
+        #expect(lines.all.count == 3 && lines.all[0] == "first", "\(lines.all)")
+        #expect(lines.all[1].hasPrefix("planned handler.AlterInbound {") && lines.all[1].contains("alice@example.com"))
+        #expect(lines.all[2] == "planned store.set k = 1")
+        await #expect(throws: ConsoleFailure.self) { try await session.evaluate("store.delete('k') error('no')") }
+        #expect(lines.all.last == "planned store.delete k")
+        // Nothing is told twice, and nothing has happened.
+        #expect(try await session.evaluate("users.count('vless-in')").map(\.integer) == [1])
+        #expect(lines.all.count == 4)
+        await session.close()
+        let (plain, _) = try await stage.console()
+        #expect(try await plain.evaluate("store.get('k')").map { $0.value == nil } == [true])
+        await plain.close()
         await stage.end()
     }
 

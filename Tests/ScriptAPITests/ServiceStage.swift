@@ -71,10 +71,12 @@ final class ServiceStage: Sendable {
     }
 
     /// A session, and the lines that it has printed.
-    func console(isReadOnly: Bool = false) async throws -> (ConsoleConnection, LineBox) {
+    func console(_ mode: ConsoleMode = .full) async throws -> (ConsoleConnection, LineBox) {
         let lines = LineBox()
-        let session = try await client.openConsole(isReadOnly: isReadOnly) { line in
+        let session = try await client.openConsole(mode) { line in
             lines.add((line.level.isEmpty ? "" : "[\(line.level)] ") + line.text)
+        } onPlanned: {
+            lines.add("planned \($0)")
         }
         return (session, lines)
     }

@@ -9,7 +9,7 @@ package final class ChildProcess: @unchecked Sendable {  // the lock guards what
     /// Changes to the folder, closes what is inherited, and becomes the program.
     private static let start = """
         cd "$0" || exit 127
-        for fd in /proc/$$/fd/*; do fd=${fd##*/}; if [ "$fd" -gt 2 ]; then eval "exec $fd>&-"; fi; done 2>/dev/null
+        for fd in /proc/$$/fd/*; do fd=${fd##*/}; if [ "$fd" -gt 2 ]; then eval "exec $fd>&-"; fi; done
         exec "$@"
         """
     private let pid: pid_t
@@ -39,6 +39,14 @@ package final class ChildProcess: @unchecked Sendable {  // the lock guards what
         lock.withLock {
             reap(WNOHANG)
             return status == nil
+        }
+    }
+
+    /// Sends a signal.
+    package func signal(_ number: Int32) {
+        lock.withLock {
+            reap(WNOHANG)
+            if status == nil { kill(pid, number) }
         }
     }
 

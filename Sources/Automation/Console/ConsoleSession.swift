@@ -10,6 +10,15 @@ package struct ConsoleLine: Sendable, Equatable {
     package var text: String
 }
 
+/// What a session may do.
+package enum ConsoleMode: Sendable {
+    case full
+    /// Calls that would change anything are refused.
+    case readOnly
+    /// They are noted and not made; the store is a copy.
+    case dryRun
+}
+
 /// A session at a prompt: a Lua state with everything that scripts can call and with their limits. One evaluation at a time; globals
 /// stay from one to the next, and so do schedules that it registers, until the session ends.
 package final class ConsoleSession: Sendable {
@@ -20,26 +29,28 @@ package final class ConsoleSession: Sendable {
         var isClosed = false
     }
 
-    /// Whether calls that change anything are refused.
-    package let isReadOnly: Bool
     package let caller: ControlCaller
 
     let instance: ScriptInstance
+    /// Set in a session that is to change nothing.
+    private let rehearsal: Rehearsal?
     private let onClose: @Sendable () async -> Void
     private let state = Mutex(State())
 
     init(
         script: AutomationSettings.Script, context: ScriptContext, lane: ScriptPool.Lane, caller: ControlCaller,
-        isReadOnly: Bool, onLine: @escaping @Sendable (ConsoleLine) -> Void,
+        mode: ConsoleMode, onLine: @escaping @Sendable (ConsoleLine) -> Void,
         onClose: @escaping @Sendable () async -> Void
-    ) {
+    ) throws {
         var context = context
-        if isReadOnly { context.control = GuardedControlPlane.readOnly(context.control) }
+        if mode == .readOnly { context.control = GuardedControlPlane.readOnly(context.control) }
+        // Its lines are seen in the session, and nowhere else.
+        rehearsal = mode == .dryRun ? try Rehearsal(of: script.name, in: context, log: { _, _ in }) : nil
         self.caller = caller
-        self.isReadOnly = isReadOnly
         self.onClose = onClose
         instance = ScriptInstance(
-            script: script, context: context, lane: lane, caller: caller, isReadOnly: isReadOnly,
+            script: script, context: rehearsal?.context ?? context, lane: lane, caller: caller,
+            isReadOnly: mode == .readOnly,
             onLine: { onLine(ConsoleLine(level: $0, text: $1)) })
     }
 
@@ -79,6 +90,9 @@ package final class ConsoleSession: Sendable {
         }
     }
 
+    /// In a session that is to change nothing: what would be different since the last time.
+    package func takePlannedChanges() -> [PlannedChange] { rehearsal?.takeChanges() ?? [] }
+
     /// Ends the evaluation that is under way, wherever it is.
     package func interrupt() {
         guard let flag = state.withLock({ $0.current }) else { return }
@@ -110,6 +124,7 @@ package final class ConsoleSession: Sendable {
             done(())
         }
         instance.context.pool.close(instance.lane)
+        rehearsal?.close()
         await onClose()
     }
 

@@ -23,7 +23,7 @@ extension Automation {
         guard let script = script(named: name) else {
             throw AutomationError(.settings, "there is no script \"\(name)\"")
         }
-        let trial = try TrialRun(of: script, context: context, burst: settings.slack)
+        let trial = try TrialRun(of: script, context: currentContext, burst: settings.slack)
         defer { forget(trial.instance.lane) }
         if let error = await load(trial) { return trial.finish(trial.record("main", .failed, error.description)) }
         let schedules = trial.instance.schedules
@@ -41,6 +41,15 @@ extension Automation {
         }
         let wedged = trial.record(chosen.name, .killed, "given up: a burst did not end")
         return trial.finish((record ?? nil) ?? wedged)
+    }
+
+    /// Why a script would not be loaded, found by running its top level without any effect; nil if it would.
+    func problem(of script: AutomationSettings.Script, in context: ScriptContext) async throws -> AutomationError? {
+        let trial = try TrialRun(of: script, context: context, burst: settings.slack)
+        defer { forget(trial.instance.lane) }
+        let error = await load(trial)
+        _ = trial.finish(nil)
+        return error
     }
 
     private func load(_ trial: TrialRun) async -> AutomationError? {

@@ -10,7 +10,7 @@ import Synchronization
 /// Scripts are apart from each other and from the core: each has a Lua state, limits and a corner of the store of its own, and what one
 /// does wrong is told in the log and in its history and changes nothing for the others.
 package actor Automation {
-    private struct Slot {
+    struct Slot {
         var script: AutomationSettings.Script
         var lane: ScriptPool.Lane
         var instance: ScriptInstance?
@@ -28,10 +28,10 @@ package actor Automation {
         var waiters: [Int: @Sendable () -> Void] = [:]
     }
 
-    let settings: AutomationSettings
+    var settings: AutomationSettings
     private let ownsHost: Bool
     nonisolated let context: ScriptContext
-    private var slots: [String: Slot] = [:]
+    var slots: [String: Slot] = [:]
     private var lastWaiter = 0
     /// Those who wait for a lane that belongs to no script, and are told when it is given up.
     private var strays: [ObjectIdentifier: @Sendable () -> Void] = [:]
@@ -41,7 +41,7 @@ package actor Automation {
     /// How many subscriptions of a script are listed.
     private static let mostListed = 1000
     /// How long runs of an old version may go on after a reload.
-    private static let reloadGrace = Duration.seconds(5)
+    static let reloadGrace = Duration.seconds(5)
     /// How long a killed script has to come back before its thread is left to itself.
     private static let closeGrace = Duration.seconds(1)
 
@@ -82,9 +82,9 @@ package actor Automation {
         self.settings = settings
         self.ownsHost = ownsHost
         let store = host.store
-        let disabled: Set<String>
+        let switches: [String: Bool]
         do {
-            disabled = try store.disabledScripts()
+            switches = try store.scriptSwitches()
         } catch {
             throw AutomationError(.store, "the store cannot be read", cause: error)
         }
@@ -98,13 +98,13 @@ package actor Automation {
             guard !script.name.isEmpty, slots[script.name] == nil else {
                 throw AutomationError(.settings, "duplicate script name: \(script.name)")
             }
-            let isOn = script.isEnabled && !disabled.contains(script.name)
+            let isOn = switches[script.name] ?? script.isEnabled
             slots[script.name] = Slot(
                 script: script, lane: Self.lane(script, settings), phase: isOn ? .loading : .disabled)
         }
     }
 
-    private static func lane(_ script: AutomationSettings.Script, _ settings: AutomationSettings) -> ScriptPool.Lane {
+    static func lane(_ script: AutomationSettings.Script, _ settings: AutomationSettings) -> ScriptPool.Lane {
         ScriptPool.Lane(name: script.name, limit: script.limits.burst + settings.slack)
     }
 
@@ -252,10 +252,10 @@ package actor Automation {
     ///
     /// - Parameters:
     ///   - caller: Who makes its changes, for the core's log.
-    ///   - isReadOnly: Refuse calls that would change anything.
+    ///   - mode: Whether calls that would change anything do so.
     ///   - onLine: Takes what is printed or logged, also by schedules that the session registers, on a script's thread.
     package func openConsole(
-        caller: ControlCaller, isReadOnly: Bool, onLine: @escaping @Sendable (ConsoleLine) -> Void
+        caller: ControlCaller, mode: ConsoleMode = .full, onLine: @escaping @Sendable (ConsoleLine) -> Void
     ) async throws -> ConsoleSession {
         guard !isStopping else { throw AutomationError(.closed, "the automation is stopping") }
         guard consoles.count < Self.mostConsoles else {
@@ -264,8 +264,8 @@ package actor Automation {
         var script = AutomationSettings.Script(name: "console", path: "")
         script.limits = settings.consoleLimits
         let lane = Self.lane(script, settings)
-        let console = ConsoleSession(
-            script: script, context: context, lane: lane, caller: caller, isReadOnly: isReadOnly,
+        let console = try ConsoleSession(
+            script: script, context: currentContext, lane: lane, caller: caller, mode: mode,
             onLine: onLine, onClose: { [weak self] in await self?.closed(lane) })
         consoles[ObjectIdentifier(lane)] = console
         do {
@@ -309,15 +309,22 @@ package actor Automation {
 
     // MARK: - Loading
 
+    /// What the next script that is loaded gets.
+    var currentContext: ScriptContext {
+        var context = context
+        context.http = settings.http
+        return context
+    }
+
     @discardableResult
-    private func load(_ name: String) async -> Bool {
+    func load(_ name: String) async -> Bool {
         guard let slot = slots[name], !slot.isBusy, !isStopping else { return false }
         slots[name]?.isBusy = true
         defer { slots[name]?.isBusy = false }
         slots[name]?.stamp = ScriptSource.stamp(slot.script.path)
         if slot.lane.isDead { slots[name]?.lane = Self.lane(slot.script, settings) }
         guard let lane = slots[name]?.lane else { return false }
-        let instance = ScriptInstance(script: slot.script, context: context, lane: lane)
+        let instance = ScriptInstance(script: slot.script, context: currentContext, lane: lane)
         slots[name]?.candidate = instance
         for (path, _) in slot.modules { slots[name]?.modules[path] = .some(ScriptSource.stamp(path)) }
         defer {
@@ -394,7 +401,7 @@ package actor Automation {
 
     // MARK: - Ending
 
-    private func retire(_ instance: ScriptInstance, reason: String, grace: Duration) async {
+    func retire(_ instance: ScriptInstance, reason: String, grace: Duration) async {
         let pool = context.pool
         await wait(atMost: grace) { done in
             pool.submit(

@@ -278,10 +278,17 @@ extension ScriptInstance {
         if outcome != .ok, !isLoading, !isAbandoned { report(record, traceback: traceback, failures: failures) }
         for completion in run.completions { completion(record) }
         if case .main = run.role {
-            let trace = traceback.isEmpty ? "" : " (\(Self.oneLine(traceback)))"
-            loaded(outcome == .ok ? nil : AutomationError(.script, error + trace))
+            loaded(outcome == .ok ? nil : loadError(error, traceback))
         }
         noticeIdle()
+    }
+
+    private func loadError(_ error: String, _ traceback: String) -> AutomationError {
+        if let settingsProblem, error.hasSuffix(settingsProblem) {
+            return AutomationError(.settings, settingsProblem)
+        }
+        let trace = traceback.isEmpty ? "" : " (\(Self.oneLine(traceback)))"
+        return AutomationError(.script, error + trace)
     }
 
     /// The same failure in a row is told the 1st, 2nd, 4th, 8th … time, so that a script that fails every second does not

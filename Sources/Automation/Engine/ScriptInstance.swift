@@ -65,6 +65,8 @@ final class ScriptInstance: @unchecked Sendable {
     private var stopHooks: [LuaFunctionRef] = []
     var onLoaded: (@Sendable (AutomationError?) -> Void)?
     private var onIdle: [@Sendable () -> Void] = []
+    /// Why the configured settings are refused: that is no fault of the script, whose lines say nothing about it.
+    var settingsProblem: String?
     /// What `store.transaction` has gathered.
     var transaction: StoreTransaction?
 

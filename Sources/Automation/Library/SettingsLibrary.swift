@@ -24,7 +24,9 @@ extension Library {
             script.declare(declaration.settings.map { ScriptSetting($0, given: given.table?[$0.name] ?? .nil) })
             guard faults.isEmpty else {
                 let more = faults.count > 5 ? "; and \(faults.count - 5) more" : ""
-                throw LuaError("settings: " + faults.prefix(5).map(\.description).joined(separator: "; ") + more)
+                let problem = "settings: " + faults.prefix(5).map(\.description).joined(separator: "; ") + more
+                script.settingsProblem = problem
+                throw LuaError(problem)
             }
             call.push(.table(values))
             return 1

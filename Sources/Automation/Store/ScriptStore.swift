@@ -126,8 +126,12 @@ package final class ScriptStore: Sendable {
     // MARK: - Enablement
 
     /// Scripts that were switched off.
-    package func disabledScripts() throws -> Set<String> {
-        try read { db, _ in try Set(String.fetchAll(db, sql: "SELECT name FROM script WHERE enabled = 0")) }
+    /// Which scripts somebody has switched on (true) or off; the others are as the configuration has them.
+    package func scriptSwitches() throws -> [String: Bool] {
+        try read { db, _ in
+            let rows = try Row.fetchAll(db, sql: "SELECT name, enabled FROM script")
+            return Dictionary(rows.map { ($0["name"], $0["enabled"]) }, uniquingKeysWith: { first, _ in first })
+        }
     }
 
     package func setEnabled(_ enabled: Bool, script: String) throws {

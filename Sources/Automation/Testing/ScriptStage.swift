@@ -147,7 +147,10 @@ final class ScriptStage: Sendable {
         let status = await automation.status(of: script.name)
         guard status?.phase == .running else {
             await stop(automation)
-            let error = status?.error?.split(separator: " (stack traceback:").first.map(String.init)
+            var error = status?.error?.split(separator: " (stack traceback:").first.map(String.init)
+            if let problem = error, problem.hasPrefix("settings: ") {
+                error = "\(URL(fileURLWithPath: script.path).lastPathComponent): \(problem)"
+            }
             throw AutomationError(.script, error ?? "the script did not load")
         }
         state.withLock { $0.running.append(Running(script: script, automation: automation)) }

@@ -32,9 +32,9 @@ const char *le_read(le_editor *editor, const char *prompt, enum le_status *statu
 
 void le_add_history(le_editor *editor, const char *line);
 
-// From now on each SIGINT is a byte to be read from the descriptor that this returns, whichever thread it comes to; -1 when that is
-// impossible. To be called once.
-int le_interrupts(void);
+// From now on each SIGINT, SIGTERM and SIGHUP is a byte (its number) to be read from the descriptor that this returns, whichever thread
+// it comes to; -1 when that is impossible. To be called once.
+int le_signals(void);
 
 // Columns of the terminal; 80 when it does not say.
 int le_columns(void);

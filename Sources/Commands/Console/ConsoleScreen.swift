@@ -93,6 +93,9 @@ final class ConsoleScreen: Sendable {
 }
 
 extension ConsoleScreen {
+    /// A change that is not made.
+    func planned(_ change: String) { line("would call \(DisplayText.safe(change))") }
+
     func line(_ line: Tidegate_Script_V1_OutputLine) {
         self.line((line.level.isEmpty ? "" : "[\(line.level)] ") + DisplayText.safe(line.text))
     }

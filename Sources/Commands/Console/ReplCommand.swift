@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+import Automation
 import CLineEditor
 import ControlAPI
 import Foundation
@@ -22,6 +23,11 @@ struct ReplCommand: AsyncParsableCommand {
 
     @OptionGroup var target: ScriptConnectionOptions
     @Flag(help: "Refuse calls that would change anything.") var readOnly = false
+    @Flag(help: "List what calls would change, and change nothing.") var dryRun = false
+
+    func validate() throws {
+        guard !readOnly || !dryRun else { throw ValidationError("give either --read-only or --dry-run") }
+    }
 
     func run() async throws {
         le_use_utf8()
@@ -29,20 +35,29 @@ struct ReplCommand: AsyncParsableCommand {
         let screen = ConsoleScreen(isInteractive: isInteractive)
         var status: Int32 = 1
         try await ScriptFailure.telling {
+            let ending = Ending()
+            Interrupts.shared.onTermination { ending.begin($0) }
             let place = try await ReplPlace.find(target, screen: screen, isInteractive: isInteractive)
+            ending.found(place)
             do {
                 status = try await converse(place, screen: screen, isInteractive: isInteractive)
             } catch {
+                await ending.takesOver()
                 await place.leave()
                 throw error
             }
+            await ending.takesOver()
             await place.leave()
         }
         if status != 0 { throw ExitCode(status) }
     }
 
     private func converse(_ place: ReplPlace, screen: ConsoleScreen, isInteractive: Bool) async throws -> Int32 {
-        let connection = try await place.client.openConsole(isReadOnly: readOnly) { screen.line($0) }
+        let connection = try await place.client.openConsole(readOnly ? .readOnly : dryRun ? .dryRun : .full) {
+            screen.line($0)
+        } onPlanned: {
+            screen.planned($0)
+        }
         let repl = Repl(
             client: place.client, connection: connection, isInteractive: isInteractive, interrupts: Interrupts.shared,
             screen: screen)
@@ -55,7 +70,7 @@ struct ReplCommand: AsyncParsableCommand {
                     line, pending: pending.text, client: client, connection: connection, columns: Int(le_columns()))
             }
             guard let editor else { throw ScriptFailure("the terminal cannot be used") }
-            let mode = readOnly ? ", read-only" : ""
+            let mode = readOnly ? ", read-only" : dryRun ? ", dry run: nothing is changed" : ""
             screen.write(
                 "Tidegate \(connection.version), \(place.description)\(mode). :help tells more, Ctrl-D ends.\n")
             status = await repl.run(editor, pending: pending)
@@ -65,6 +80,45 @@ struct ReplCommand: AsyncParsableCommand {
         }
         await connection.close()
         return status
+    }
+}
+
+/// What a signal to stop does: a core of this process ends in order, as it does without a prompt.
+private final class Ending: Sendable {
+    private struct State {
+        var place: ReplPlace?
+        var signal: Int32?
+    }
+
+    private let state = Mutex(State())
+
+    func begin(_ signal: Int32) {
+        let place = state.withLock { state in
+            state.signal = signal
+            return state.place
+        }
+        if let place { end(place, signal) }
+    }
+
+    /// Returns unless a signal is ending the process already.
+    func takesOver() async {
+        while state.withLock({ $0.signal != nil }) { try? await Task.sleep(for: .seconds(1)) }
+    }
+
+    /// A signal that came while the core was being started is obeyed now.
+    func found(_ place: ReplPlace) {
+        let signal = state.withLock { state in
+            state.place = place
+            return state.signal
+        }
+        if let signal { end(place, signal) }
+    }
+
+    private func end(_ place: ReplPlace, _ signal: Int32) {
+        Task {
+            await place.leave()
+            exit(128 + signal)
+        }
     }
 }
 
@@ -134,7 +188,8 @@ struct ReplPlace {
     /// Lets the core go; one of this process ends.
     func leave() async {
         await client.close()
-        await service?.stop(grace: .zero)
+        // Time for what scripts do at their end.
+        await service?.stop(grace: .seconds(1))
         if let folder { try? FileManager.default.removeItem(atPath: folder) }
     }
 }

@@ -34,11 +34,45 @@ enum ScriptJSON {
         [
             "script": run.script, "schedule": run.schedule, "scheduled": time(run.scheduled),
             "started": time(run.started), "ended": time(run.ended), "outcome": run.outcome, "error": run.error,
+            "traceback": run.traceback, "cpu": Double(run.cpuNanoseconds) / 1e9, "memory": run.memory,
+            "calls": run.calls, "lines": run.lines,
         ]
     }
 
     static func object(_ line: Tidegate_Script_V1_LogLine) -> [String: Any] {
         ["time": time(line.time), "level": line.level, "script": line.script, "message": line.message]
+    }
+
+    /// A Lua value. A table with elements alone is an array, every other one an object; a string that is not UTF-8 is
+    /// `{"base64": …}`, a number that JSON does not have and what has no value outside is its name.
+    static func value(_ value: Tidegate_Script_V1_Value) -> Any {
+        switch value.value {
+        case nil: return NSNull()
+        case .boolean(let flag): return flag
+        case .integer(let number): return number
+        case .number(let number): return number.isFinite ? number as Any : "\(number)"
+        case .text(let text): return text
+        case .octets(let bytes): return ["base64": bytes.base64EncodedString()]
+        case .other(let name): return name
+        case .table(let table):
+            if table.fields.isEmpty { return table.elements.map { self.value($0) } }
+            var object: [String: Any] = [:]
+            for (index, element) in table.elements.enumerated() { object["\(index + 1)"] = self.value(element) }
+            for field in table.fields { object[key(field.key)] = self.value(field.value) }
+            return object
+        }
+    }
+
+    private static func key(_ value: Tidegate_Script_V1_Value) -> String {
+        switch value.value {
+        case .text(let text): text
+        case .integer(let number): "\(number)"
+        case .number(let number): "\(number)"
+        case .boolean(let flag): "\(flag)"
+        case .octets(let bytes): bytes.base64EncodedString()
+        case .other(let name): name
+        case .table, nil: "?"
+        }
     }
 
     private static func time(_ milliseconds: Int64) -> Any {

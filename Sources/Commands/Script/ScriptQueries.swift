@@ -29,12 +29,15 @@ struct ScriptList: ScriptSubcommand {
 
 struct ScriptHistory: ScriptSubcommand {
     static let configuration = CommandConfiguration(
-        commandName: "history", abstract: "Show the past runs of a script, or of all, the newest first.")
+        commandName: "history", abstract: "Show the past runs of a script, or of all, the newest first.",
+        discussion: "MEMORY is the most Lua memory that the script had meanwhile, CALLS counts calls of the API.")
 
     @OptionGroup var connection: ScriptConnectionOptions
     @Flag(help: "Print JSON.") var json = false
     @Option(name: [.customShort("n"), .customLong("limit")], help: "How many.") var limit = 20
     @Flag(help: "Only runs that failed, were killed or skipped.") var failed = false
+    @Flag(name: [.customShort("v"), .customLong("verbose")], help: "With tracebacks and the lines that were logged.")
+    var verbose = false
     @Argument(help: "A script.") var name: String?
 
     func validate() throws {
@@ -46,6 +49,7 @@ struct ScriptHistory: ScriptSubcommand {
         if failed { runs = Array(runs.filter { $0.outcome != "ok" }.prefix(limit)) }
         guard !json else { return print(ScriptJSON.text(runs.map { ScriptJSON.object($0) })) }
         guard !runs.isEmpty else { return print("There are no runs.") }
+        guard !verbose else { return print(ScriptReport.details(runs), terminator: "") }
         print(ScriptReport.table(runs).text(), terminator: "")
     }
 }

@@ -70,16 +70,31 @@ enum ScriptReport {
 
     static func table(_ runs: [Tidegate_Script_V1_Run]) -> TextTable {
         var table = TextTable(
-            ["STARTED", "SCRIPT", "SCHEDULE", "OUTCOME", "TOOK", "LATE", "ERROR"],
-            alignments: [.left, .left, .left, .left, .right, .right])
+            ["STARTED", "SCRIPT", "SCHEDULE", "OUTCOME", "TOOK", "LATE", "CPU", "MEMORY", "CALLS", "ERROR"],
+            alignments: [.left, .left, .left, .left, .right, .right, .right, .right, .right])
         for run in runs {
             table.add([
                 time(run.started), DisplayText.safe(run.script), DisplayText.safe(run.schedule), run.outcome,
                 milliseconds(run.ended - run.started), milliseconds(max(0, run.started - run.scheduled)),
+                cpu(run.cpuNanoseconds), size(run.memory), "\(run.calls)",
                 DisplayText.safe(run.error),
             ])
         }
         return table
+    }
+
+    /// All about runs: where they failed, and what they logged.
+    static func details(_ runs: [Tidegate_Script_V1_Run]) -> String {
+        runs.map { run in
+            var text =
+                "\(time(run.started)) \(DisplayText.safe(run.script)): \(DisplayText.safe(run.schedule)) \(run.outcome)"
+            text += " in \(milliseconds(run.ended - run.started))"
+            text += " (cpu \(cpu(run.cpuNanoseconds)), memory \(size(run.memory)), calls \(run.calls))\n"
+            if !run.error.isEmpty { text += "  \(DisplayText.safe(run.error))\n" }
+            for line in run.traceback.split(separator: "\n") { text += "  \(DisplayText.safe(String(line)))\n" }
+            for line in run.lines { text += "  \(DisplayText.safe(line))\n" }
+            return text
+        }.joined()
     }
 
     static func line(_ line: Tidegate_Script_V1_LogLine) -> String {
@@ -122,6 +137,11 @@ enum ScriptReport {
 
     static func milliseconds(_ number: Int64) -> String {
         number < 10_000 ? "\(number)ms" : String(format: "%.1fs", Double(number) / 1000)
+    }
+
+    static func cpu(_ nanoseconds: UInt64) -> String {
+        nanoseconds < 10_000_000
+            ? "\(nanoseconds / 1000)us" : milliseconds(Int64(clamping: nanoseconds / 1_000_000))
     }
 
     static func size(_ bytes: UInt64) -> String {

@@ -96,44 +96,71 @@ package nonisolated struct Tidegate_Script_V1_Script: Sendable {
   package init() {}
 }
 
-package nonisolated struct Tidegate_Script_V1_Schedule: Sendable {
+package nonisolated struct Tidegate_Script_V1_Schedule: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  package var name: String = String()
+  package var name: String {
+    get {_storage._name}
+    set {_uniqueStorage()._name = newValue}
+  }
 
   /// "every 2s", "cron 0 0 1 * *", "after 10s", "on user.added".
-  package var trigger: String = String()
+  package var trigger: String {
+    get {_storage._trigger}
+    set {_uniqueStorage()._trigger = newValue}
+  }
 
-  package var overlap: String = String()
+  package var overlap: String {
+    get {_storage._overlap}
+    set {_uniqueStorage()._overlap = newValue}
+  }
 
-  package var next: Int64 = 0
+  package var next: Int64 {
+    get {_storage._next}
+    set {_uniqueStorage()._next = newValue}
+  }
 
-  package var running: UInt32 = 0
+  package var running: UInt32 {
+    get {_storage._running}
+    set {_uniqueStorage()._running = newValue}
+  }
 
-  package var waiting: UInt32 = 0
+  package var waiting: UInt32 {
+    get {_storage._waiting}
+    set {_uniqueStorage()._waiting = newValue}
+  }
 
-  package var runs: UInt64 = 0
+  package var runs: UInt64 {
+    get {_storage._runs}
+    set {_uniqueStorage()._runs = newValue}
+  }
 
-  package var failures: UInt64 = 0
+  package var failures: UInt64 {
+    get {_storage._failures}
+    set {_uniqueStorage()._failures = newValue}
+  }
 
-  package var skipped: UInt64 = 0
+  package var skipped: UInt64 {
+    get {_storage._skipped}
+    set {_uniqueStorage()._skipped = newValue}
+  }
 
   package var lastRun: Tidegate_Script_V1_Run {
-    get {_lastRun ?? Tidegate_Script_V1_Run()}
-    set {_lastRun = newValue}
+    get {_storage._lastRun ?? Tidegate_Script_V1_Run()}
+    set {_uniqueStorage()._lastRun = newValue}
   }
   /// Returns true if `lastRun` has been explicitly set.
-  package var hasLastRun: Bool {self._lastRun != nil}
+  package var hasLastRun: Bool {_storage._lastRun != nil}
   /// Clears the value of `lastRun`. Subsequent reads from it will return its default value.
-  package mutating func clearLastRun() {self._lastRun = nil}
+  package mutating func clearLastRun() {_uniqueStorage()._lastRun = nil}
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
-  fileprivate var _lastRun: Tidegate_Script_V1_Run? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 package nonisolated struct Tidegate_Script_V1_Run: Sendable {
@@ -155,6 +182,21 @@ package nonisolated struct Tidegate_Script_V1_Run: Sendable {
   package var outcome: String = String()
 
   package var error: String = String()
+
+  /// Where it failed, as Lua tells it.
+  package var traceback: String = String()
+
+  /// Processor time, in nanoseconds.
+  package var cpuNanoseconds: UInt64 = 0
+
+  /// The most Lua memory that the script had while the run was at work, in bytes.
+  package var memory: UInt64 = 0
+
+  /// Calls of the core's API.
+  package var calls: UInt32 = 0
+
+  /// The first lines that it logged, such as "[Info] text".
+  package var lines: [String] = []
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -347,6 +389,9 @@ package nonisolated struct Tidegate_Script_V1_OpenRequest: Sendable {
   /// Calls that would change anything are refused.
   package var readOnly: Bool = false
 
+  /// What would change anything is told and not done; the store is a copy. Not together with read_only.
+  package var dryRun: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -445,6 +490,15 @@ package nonisolated struct Tidegate_Script_V1_ConsoleResponse: Sendable {
     set {response = .completions(newValue)}
   }
 
+  /// A change that a session which makes none would have made, such as "flows.close all: 3 flows"; before the evaluation's result.
+  package var planned: String {
+    get {
+      if case .planned(let v)? = response {return v}
+      return String()
+    }
+    set {response = .planned(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Response: Equatable, Sendable {
@@ -455,6 +509,8 @@ package nonisolated struct Tidegate_Script_V1_ConsoleResponse: Sendable {
     case result(Tidegate_Script_V1_EvaluateResponse)
     case failure(Tidegate_Script_V1_EvaluateFailure)
     case completions(Tidegate_Script_V1_CompleteResponse)
+    /// A change that a session which makes none would have made, such as "flows.close all: 3 flows"; before the evaluation's result.
+    case planned(String)
 
   }
 
@@ -887,76 +943,130 @@ nonisolated extension Tidegate_Script_V1_Schedule: SwiftProtobuf.Message, SwiftP
   package static let protoMessageName: String = _protobuf_package + ".Schedule"
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}trigger\0\u{1}overlap\0\u{1}next\0\u{1}running\0\u{1}waiting\0\u{1}runs\0\u{1}failures\0\u{1}skipped\0\u{3}last_run\0")
 
+  fileprivate class _StorageClass {
+    var _name: String = String()
+    var _trigger: String = String()
+    var _overlap: String = String()
+    var _next: Int64 = 0
+    var _running: UInt32 = 0
+    var _waiting: UInt32 = 0
+    var _runs: UInt64 = 0
+    var _failures: UInt64 = 0
+    var _skipped: UInt64 = 0
+    var _lastRun: Tidegate_Script_V1_Run? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _name = source._name
+      _trigger = source._trigger
+      _overlap = source._overlap
+      _next = source._next
+      _running = source._running
+      _waiting = source._waiting
+      _runs = source._runs
+      _failures = source._failures
+      _skipped = source._skipped
+      _lastRun = source._lastRun
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
-      case 2: try { try decoder.decodeSingularStringField(value: &self.trigger) }()
-      case 3: try { try decoder.decodeSingularStringField(value: &self.overlap) }()
-      case 4: try { try decoder.decodeSingularInt64Field(value: &self.next) }()
-      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.running) }()
-      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.waiting) }()
-      case 7: try { try decoder.decodeSingularUInt64Field(value: &self.runs) }()
-      case 8: try { try decoder.decodeSingularUInt64Field(value: &self.failures) }()
-      case 9: try { try decoder.decodeSingularUInt64Field(value: &self.skipped) }()
-      case 10: try { try decoder.decodeSingularMessageField(value: &self._lastRun) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._name) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._trigger) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._overlap) }()
+        case 4: try { try decoder.decodeSingularInt64Field(value: &_storage._next) }()
+        case 5: try { try decoder.decodeSingularUInt32Field(value: &_storage._running) }()
+        case 6: try { try decoder.decodeSingularUInt32Field(value: &_storage._waiting) }()
+        case 7: try { try decoder.decodeSingularUInt64Field(value: &_storage._runs) }()
+        case 8: try { try decoder.decodeSingularUInt64Field(value: &_storage._failures) }()
+        case 9: try { try decoder.decodeSingularUInt64Field(value: &_storage._skipped) }()
+        case 10: try { try decoder.decodeSingularMessageField(value: &_storage._lastRun) }()
+        default: break
+        }
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    if !self.name.isEmpty {
-      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._name.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._name, fieldNumber: 1)
+      }
+      if !_storage._trigger.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._trigger, fieldNumber: 2)
+      }
+      if !_storage._overlap.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._overlap, fieldNumber: 3)
+      }
+      if _storage._next != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._next, fieldNumber: 4)
+      }
+      if _storage._running != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._running, fieldNumber: 5)
+      }
+      if _storage._waiting != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._waiting, fieldNumber: 6)
+      }
+      if _storage._runs != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._runs, fieldNumber: 7)
+      }
+      if _storage._failures != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._failures, fieldNumber: 8)
+      }
+      if _storage._skipped != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._skipped, fieldNumber: 9)
+      }
+      try { if let v = _storage._lastRun {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+      } }()
     }
-    if !self.trigger.isEmpty {
-      try visitor.visitSingularStringField(value: self.trigger, fieldNumber: 2)
-    }
-    if !self.overlap.isEmpty {
-      try visitor.visitSingularStringField(value: self.overlap, fieldNumber: 3)
-    }
-    if self.next != 0 {
-      try visitor.visitSingularInt64Field(value: self.next, fieldNumber: 4)
-    }
-    if self.running != 0 {
-      try visitor.visitSingularUInt32Field(value: self.running, fieldNumber: 5)
-    }
-    if self.waiting != 0 {
-      try visitor.visitSingularUInt32Field(value: self.waiting, fieldNumber: 6)
-    }
-    if self.runs != 0 {
-      try visitor.visitSingularUInt64Field(value: self.runs, fieldNumber: 7)
-    }
-    if self.failures != 0 {
-      try visitor.visitSingularUInt64Field(value: self.failures, fieldNumber: 8)
-    }
-    if self.skipped != 0 {
-      try visitor.visitSingularUInt64Field(value: self.skipped, fieldNumber: 9)
-    }
-    try { if let v = self._lastRun {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
-    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Tidegate_Script_V1_Schedule, rhs: Tidegate_Script_V1_Schedule) -> Bool {
-    if lhs.name != rhs.name {return false}
-    if lhs.trigger != rhs.trigger {return false}
-    if lhs.overlap != rhs.overlap {return false}
-    if lhs.next != rhs.next {return false}
-    if lhs.running != rhs.running {return false}
-    if lhs.waiting != rhs.waiting {return false}
-    if lhs.runs != rhs.runs {return false}
-    if lhs.failures != rhs.failures {return false}
-    if lhs.skipped != rhs.skipped {return false}
-    if lhs._lastRun != rhs._lastRun {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._name != rhs_storage._name {return false}
+        if _storage._trigger != rhs_storage._trigger {return false}
+        if _storage._overlap != rhs_storage._overlap {return false}
+        if _storage._next != rhs_storage._next {return false}
+        if _storage._running != rhs_storage._running {return false}
+        if _storage._waiting != rhs_storage._waiting {return false}
+        if _storage._runs != rhs_storage._runs {return false}
+        if _storage._failures != rhs_storage._failures {return false}
+        if _storage._skipped != rhs_storage._skipped {return false}
+        if _storage._lastRun != rhs_storage._lastRun {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -964,7 +1074,7 @@ nonisolated extension Tidegate_Script_V1_Schedule: SwiftProtobuf.Message, SwiftP
 
 nonisolated extension Tidegate_Script_V1_Run: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Run"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}script\0\u{1}schedule\0\u{1}scheduled\0\u{1}started\0\u{1}ended\0\u{1}outcome\0\u{1}error\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}script\0\u{1}schedule\0\u{1}scheduled\0\u{1}started\0\u{1}ended\0\u{1}outcome\0\u{1}error\0\u{1}traceback\0\u{3}cpu_nanoseconds\0\u{1}memory\0\u{1}calls\0\u{1}lines\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -979,6 +1089,11 @@ nonisolated extension Tidegate_Script_V1_Run: SwiftProtobuf.Message, SwiftProtob
       case 5: try { try decoder.decodeSingularInt64Field(value: &self.ended) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.outcome) }()
       case 7: try { try decoder.decodeSingularStringField(value: &self.error) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.traceback) }()
+      case 9: try { try decoder.decodeSingularUInt64Field(value: &self.cpuNanoseconds) }()
+      case 10: try { try decoder.decodeSingularUInt64Field(value: &self.memory) }()
+      case 11: try { try decoder.decodeSingularUInt32Field(value: &self.calls) }()
+      case 12: try { try decoder.decodeRepeatedStringField(value: &self.lines) }()
       default: break
       }
     }
@@ -1006,6 +1121,21 @@ nonisolated extension Tidegate_Script_V1_Run: SwiftProtobuf.Message, SwiftProtob
     if !self.error.isEmpty {
       try visitor.visitSingularStringField(value: self.error, fieldNumber: 7)
     }
+    if !self.traceback.isEmpty {
+      try visitor.visitSingularStringField(value: self.traceback, fieldNumber: 8)
+    }
+    if self.cpuNanoseconds != 0 {
+      try visitor.visitSingularUInt64Field(value: self.cpuNanoseconds, fieldNumber: 9)
+    }
+    if self.memory != 0 {
+      try visitor.visitSingularUInt64Field(value: self.memory, fieldNumber: 10)
+    }
+    if self.calls != 0 {
+      try visitor.visitSingularUInt32Field(value: self.calls, fieldNumber: 11)
+    }
+    if !self.lines.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.lines, fieldNumber: 12)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1017,6 +1147,11 @@ nonisolated extension Tidegate_Script_V1_Run: SwiftProtobuf.Message, SwiftProtob
     if lhs.ended != rhs.ended {return false}
     if lhs.outcome != rhs.outcome {return false}
     if lhs.error != rhs.error {return false}
+    if lhs.traceback != rhs.traceback {return false}
+    if lhs.cpuNanoseconds != rhs.cpuNanoseconds {return false}
+    if lhs.memory != rhs.memory {return false}
+    if lhs.calls != rhs.calls {return false}
+    if lhs.lines != rhs.lines {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1389,7 +1524,7 @@ nonisolated extension Tidegate_Script_V1_ConsoleRequest: SwiftProtobuf.Message, 
 
 nonisolated extension Tidegate_Script_V1_OpenRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".OpenRequest"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}read_only\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}read_only\0\u{3}dry_run\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1398,6 +1533,7 @@ nonisolated extension Tidegate_Script_V1_OpenRequest: SwiftProtobuf.Message, Swi
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularBoolField(value: &self.readOnly) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.dryRun) }()
       default: break
       }
     }
@@ -1407,11 +1543,15 @@ nonisolated extension Tidegate_Script_V1_OpenRequest: SwiftProtobuf.Message, Swi
     if self.readOnly != false {
       try visitor.visitSingularBoolField(value: self.readOnly, fieldNumber: 1)
     }
+    if self.dryRun != false {
+      try visitor.visitSingularBoolField(value: self.dryRun, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Tidegate_Script_V1_OpenRequest, rhs: Tidegate_Script_V1_OpenRequest) -> Bool {
     if lhs.readOnly != rhs.readOnly {return false}
+    if lhs.dryRun != rhs.dryRun {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1508,7 +1648,7 @@ nonisolated extension Tidegate_Script_V1_CompleteRequest: SwiftProtobuf.Message,
 
 nonisolated extension Tidegate_Script_V1_ConsoleResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ConsoleResponse"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}opened\0\u{1}output\0\u{1}result\0\u{1}failure\0\u{1}completions\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}opened\0\u{1}output\0\u{1}result\0\u{1}failure\0\u{1}completions\0\u{1}planned\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1582,6 +1722,14 @@ nonisolated extension Tidegate_Script_V1_ConsoleResponse: SwiftProtobuf.Message,
           self.response = .completions(v)
         }
       }()
+      case 7: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.response != nil {try decoder.handleConflictingOneOf()}
+          self.response = .planned(v)
+        }
+      }()
       default: break
       }
     }
@@ -1615,6 +1763,10 @@ nonisolated extension Tidegate_Script_V1_ConsoleResponse: SwiftProtobuf.Message,
     case .completions?: try {
       guard case .completions(let v)? = self.response else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    }()
+    case .planned?: try {
+      guard case .planned(let v)? = self.response else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 7)
     }()
     case nil: break
     }

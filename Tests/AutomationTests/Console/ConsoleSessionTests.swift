@@ -16,7 +16,7 @@ struct ConsoleSessionTests {
         let session: ConsoleSession
         private let printed: LineBox
 
-        init(isReadOnly: Bool = false, limits: ScriptLimits = ScriptLimits()) async throws {
+        init(_ mode: ConsoleMode = .full, limits: ScriptLimits = ScriptLimits()) async throws {
             let bench = try ScriptBench()
             let user = try CoreDouble.vlessUser("a@x", id: "27848739-7e62-4138-9fd3-098a63964b6b")
             bench.core.addInbound(tag: "in", protocolType: "xray.proxy.vless.inbound.Config", users: [user])
@@ -24,7 +24,7 @@ struct ConsoleSessionTests {
             let printed = LineBox()
             automation = try await bench.start { $0.consoleLimits = limits }
             session = try await automation.openConsole(
-                caller: .session(user: "ann", process: 7), isReadOnly: isReadOnly
+                caller: .session(user: "ann", process: 7), mode: mode
             ) { line in printed.lines.withLock { $0.append(line) } }
             self.bench = bench
             self.printed = printed
@@ -129,7 +129,7 @@ struct ConsoleSessionTests {
     @Test func sessionsDoNotSeeEachOther() async throws {
         let bench = try await Bench()
         _ = try await bench.values("secret = 1")
-        let other = try await bench.automation.openConsole(caller: .console, isReadOnly: false) { _ in }
+        let other = try await bench.automation.openConsole(caller: .console) { _ in }
         guard case .values([.nil]) = await other.evaluate("secret") else {
             Issue.record("the other session's global is seen")
             return
@@ -156,7 +156,7 @@ struct ConsoleSessionTests {
         ("store.transaction(function() store.set('k', 1) end)", "store.set"),
     ])
     func aReadOnlySessionRefusesChangesByName(source: String, name: String) async throws {
-        let bench = try await Bench(isReadOnly: true)
+        let bench = try await Bench(.readOnly)
         let failure = await bench.failure(source)
         #expect(
             failure?.message.contains("\(name): refused, this session is read-only") == true,
@@ -221,7 +221,7 @@ struct ConsoleSessionTests {
         await bench.end()
         #expect(await outcome != nil)
         await #expect(throws: AutomationError.self) {
-            _ = try await bench.automation.openConsole(caller: .console, isReadOnly: false) { _ in }
+            _ = try await bench.automation.openConsole(caller: .console) { _ in }
         }
     }
 }

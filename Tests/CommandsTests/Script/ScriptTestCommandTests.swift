@@ -119,7 +119,7 @@ struct ScriptTestCommandTests {
         (#"traffic("carol@x", { up = 1 })"#, "counter_test.lua:3: ", "no inbound has a user carol@x"),
         (#"script("nothing.lua")"#, "counter_test.lua:3: ", "nothing.lua: cannot be read"),
         (
-            #"script("counter.lua", { user = 1 })"#, "counter_test.lua:3: counter.lua:1: settings: user: ",
+            #"script("counter.lua", { user = 1 })"#, "counter_test.lua:3: counter.lua: settings: user: ",
             "a text is expected"
         ),
         (#"every("1s", print)"#, "counter_test.lua:3: every: a test has no schedules", "advance"),
