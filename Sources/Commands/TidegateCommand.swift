@@ -8,9 +8,8 @@ package struct TidegateCommand: AsyncParsableCommand {
         commandName: "tidegate",
         abstract: "A scriptable proxy core: Xray's configuration and API, with Lua automation inside.",
         subcommands: [
-            RunCommand.self, CheckCommand.self, APICommand.self, ScriptCommand.self, ReplCommand.self,
-            ReferenceCommand.self, UUIDCommand.self,
-            VersionCommand.self,
+            RunCommand.self, CheckCommand.self, ReloadCommand.self, APICommand.self, ScriptCommand.self,
+            ReplCommand.self, ReferenceCommand.self, UUIDCommand.self, VersionCommand.self,
         ],
         defaultSubcommand: RunCommand.self)
 

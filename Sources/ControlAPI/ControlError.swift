@@ -46,6 +46,8 @@ package enum ControlCaller: Sendable, Equatable, CustomStringConvertible {
     case console
     /// A person at a command line or a prompt: the account that owns the process, as the system tells.
     case session(user: String, process: Int32)
+    /// A signal to the process.
+    case signal(String)
 
     package var description: String {
         switch self {
@@ -53,6 +55,7 @@ package enum ControlCaller: Sendable, Equatable, CustomStringConvertible {
         case .script(let name): "script \(name)"
         case .console: "console"
         case .session(let user, let process): "console \(user) (pid \(process))"
+        case .signal(let name): name
         }
     }
 }

@@ -103,6 +103,11 @@ package protocol ControlPlane: AnyObject, Sendable {
         _ request: Tidegate_Core_V1_CloseFlowsRequest, by caller: ControlCaller
     ) async throws -> Tidegate_Core_V1_CloseFlowsResponse
 
+    // CoreService, our own
+    func reload(
+        _ request: Tidegate_Core_V1_ReloadRequest, by caller: ControlCaller
+    ) async throws -> Tidegate_Core_V1_ReloadResponse
+
     /// The value of one counter without a message around it, or nil; for callers that ask in a loop (some 100 ns).
     func counterValue(named name: String) -> Int64?
     /// All that was ever added to the counters whose names contain `pattern`, whoever has reset them since. A value that is lower than one

@@ -235,6 +235,22 @@ package final class GuardedControlPlane: ControlPlane {
         return .with { $0.closed = named.total }
     }
 
+    // MARK: core
+
+    /// A reload that is only pretended is checked, and tells what it would change.
+    package func reload(
+        _ request: Tidegate_Core_V1_ReloadRequest, by caller: ControlCaller
+    ) async throws -> Tidegate_Core_V1_ReloadResponse {
+        guard !request.dryRun else { return try await base().reload(request, by: caller) }
+        let change = Change(name: "core.Reload", request: request, caller: caller)
+        if try judge(change) == .perform { return try await base().reload(request, by: caller) }
+        var request = request
+        request.dryRun = true
+        let answer = try await base().reload(request, by: caller)
+        pretended(change)
+        return answer
+    }
+
     // MARK: routing
 
     package func subscribeRoutingStats(

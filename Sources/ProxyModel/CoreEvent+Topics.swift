@@ -18,7 +18,7 @@ extension CoreEvent {
         package static let flows = Topics(rawValue: 16)
         /// Lines of the error log.
         package static let log = Topics(rawValue: 32)
-        /// What concerns the process: the logger.
+        /// What concerns the process: its logger, its configuration.
         package static let service = Topics(rawValue: 64)
         /// What scripts raise for each other.
         package static let scripts = Topics(rawValue: 128)
@@ -36,7 +36,7 @@ extension CoreEvent.Kind {
         case .rulesChanged, .balancerChanged: .routing
         case .flowOpened, .flowClosed, .connectionRejected: .flows
         case .logLine: .log
-        case .loggerRestarted: .service
+        case .loggerRestarted, .configurationReloaded: .service
         case .script: .scripts
         }
     }

@@ -21,7 +21,8 @@ package struct CoreEvent: Sendable, Equatable {
         case userOnline(email: String, source: IPAddress)
         case userOffline(email: String, source: IPAddress)
         case rulesChanged
-        case balancerChanged(tag: String, target: String)
+        /// A balancer was set to a target or set free (""), chooses among other outbounds than before, is new or gone (no outbounds).
+        case balancerChanged(tag: String, target: String, outbounds: [String])
         case flowOpened(FlowSummary)
         case flowClosed(FlowSummary, uplink: Int64, downlink: Int64)
         /// A handshake was refused: a wrong key, an unknown user, no proxy protocol at all, silence. `reason` is one of the
@@ -30,6 +31,8 @@ package struct CoreEvent: Sendable, Equatable {
         /// A line of the error log, as it is written, without the time.
         case logLine(level: LogLevel, text: String)
         case loggerRestarted
+        /// The configuration's files were read again and applied; how many things became different.
+        case configurationReloaded(changes: Int, by: String)
         case script(OfScript)
     }
 

@@ -19,7 +19,9 @@ package final class Router: Sendable {
     package init(_ config: Xray_App_Router_Config?, assets: AssetDirectory) throws(RoutingError) {
         var table = RoutingTable(strategy: DomainStrategy(config?.domainStrategy))
         if let config {
-            try table.append(config, compiler: RuleCompiler(assets: assets), outboundTags: [], allowsDuplicates: true)
+            try table.append(
+                config, compiler: RuleCompiler(assets: assets), outboundTags: [], allowsDuplicates: true,
+                isConfigured: true)
         }
         self.table = Mutex(table)
         self.assets = assets
@@ -60,14 +62,38 @@ package final class Router: Sendable {
 
     // MARK: Rules
 
-    /// Appends rules and balancers at the end, or replaces all by them; the domain strategy stays.
-    package func add(_ config: Xray_App_Router_Config, append: Bool) throws(RoutingError) {
-        try outboundTags.withLock { (tags) throws(RoutingError) in
-            var changed = table.withLock { $0 }
-            if !append { changed = RoutingTable(strategy: changed.strategy) }
+    /// Appends rules and balancers at the end, or replaces all by them; the domain strategy stays. Tells which balancers became
+    /// different by that.
+    @discardableResult
+    package func add(_ config: Xray_App_Router_Config, append: Bool) throws(RoutingError) -> [BalancerChange] {
+        try change { (table, tags) throws(RoutingError) in
+            if !append { table = RoutingTable(strategy: table.strategy) }
             let compiler = RuleCompiler(assets: assets)
-            try changed.append(config, compiler: compiler, outboundTags: tags, allowsDuplicates: false)
+            try table.append(config, compiler: compiler, outboundTags: tags, allowsDuplicates: false)
+        }
+    }
+
+    /// Puts the rules and balancers of another configuration in the place of those that came from the one before. What was added over
+    /// the API stays behind them, unless it has the tag of a new rule or balancer. Balancers whose settings are the same keep their
+    /// override and their turn.
+    @discardableResult
+    package func replaceConfigured(by config: Xray_App_Router_Config) throws(RoutingError) -> [BalancerChange] {
+        try change { (table, tags) throws(RoutingError) in
+            table = try table.replacingConfigured(
+                by: config, compiler: RuleCompiler(assets: assets), outboundTags: tags)
+        }
+    }
+
+    private func change(
+        _ body: (inout RoutingTable, [String]) throws(RoutingError) -> Void
+    ) throws(RoutingError) -> [BalancerChange] {
+        try outboundTags.withLock { (tags) throws(RoutingError) in
+            let before = table.withLock { $0 }
+            var after = before
+            try body(&after, tags)
+            let changed = after
             table.withLock { $0 = changed }
+            return changed.changedBalancers(since: before)
         }
     }
 
@@ -101,15 +127,23 @@ package final class Router: Sendable {
     }
 
     /// Makes the balancer choose `target`, which is not checked; "" ends that.
-    package func overrideBalancer(_ tag: String, target: String) throws(RoutingError) {
-        try balancer(tag).override = target
+    @discardableResult
+    package func overrideBalancer(_ tag: String, target: String) throws(RoutingError) -> BalancerChange {
+        let balancer = try balancer(tag)
+        balancer.override = target
+        return BalancerChange(tag: tag, target: target, outbounds: balancer.candidates)
     }
 
-    /// Tells which outbounds there are; to be called whenever that changes, for the balancers' selectors.
-    package func setOutboundTags(_ tags: [String]) {
+    /// Tells which outbounds there are; to be called whenever that changes, for the balancers' selectors. Gives those of the balancers
+    /// that choose among others now.
+    @discardableResult
+    package func setOutboundTags(_ tags: [String]) -> [BalancerChange] {
         outboundTags.withLock { current in
             current = tags.sorted()
-            for balancer in table.withLock({ $0 }).balancers.values { balancer.select(from: current) }
+            let balancers = table.withLock { $0 }.balancers.values
+            return balancers.filter { $0.select(from: current) }
+                .map { BalancerChange(tag: $0.tag, target: $0.override, outbounds: $0.candidates) }
+                .sorted { $0.tag < $1.tag }
         }
     }
 

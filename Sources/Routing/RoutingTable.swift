@@ -27,8 +27,10 @@ struct RoutingRule: Sendable {
         case balancer(Balancer)
     }
 
-    let target: Target
+    var target: Target
     let ruleTag: String
+    /// It comes from the configuration, and not over the API.
+    var isConfigured = false
     /// All must hold; never empty.
     let conditions: [any RuleCondition]
 
@@ -76,14 +78,22 @@ struct RoutingTable: Sendable {
         return .none
     }
 
+    /// - Parameters:
+    ///   - known: Balancers to go on with where their settings are the same.
+    ///   - isConfigured: The rules and balancers are those of the configuration.
     mutating func append(
-        _ config: Xray_App_Router_Config, compiler: RuleCompiler, outboundTags: [String], allowsDuplicates: Bool
+        _ config: Xray_App_Router_Config, compiler: RuleCompiler, outboundTags: [String], allowsDuplicates: Bool,
+        known: [String: Balancer] = [:], isConfigured: Bool = false
     ) throws(RoutingError) {
         for wire in config.balancingRule {
             guard allowsDuplicates || balancers[wire.tag] == nil else {
                 throw RoutingError(.duplicateTag, "app/router: duplicate balancer tag")
             }
-            let balancer = try Balancer(wire)
+            if let balancer = known[wire.tag], balancer.isConfigured, balancer.wire == wire {
+                balancers[wire.tag] = balancer
+                continue
+            }
+            let balancer = try Balancer(wire, isConfigured: isConfigured)
             balancer.select(from: outboundTags)
             balancers[wire.tag] = balancer
         }
@@ -100,7 +110,50 @@ struct RoutingTable: Sendable {
                 }
                 target = .balancer(balancer)
             }
-            rules.append(RoutingRule(target: target, ruleTag: wire.ruleTag, conditions: conditions))
+            rules.append(
+                RoutingRule(
+                    target: target, ruleTag: wire.ruleTag, isConfigured: isConfigured, conditions: conditions))
+        }
+    }
+
+    /// The rules and balancers of another configuration, and behind them those that were added over the API to this table. One that
+    /// has the tag of a new one makes way for it.
+    func replacingConfigured(
+        by config: Xray_App_Router_Config, compiler: RuleCompiler, outboundTags: [String]
+    ) throws(RoutingError) -> RoutingTable {
+        var changed = RoutingTable(strategy: DomainStrategy(config.domainStrategy))
+        try changed.append(
+            config, compiler: compiler, outboundTags: outboundTags, allowsDuplicates: true, known: balancers,
+            isConfigured: true)
+        for (tag, balancer) in balancers where !balancer.isConfigured && changed.balancers[tag] == nil {
+            changed.balancers[tag] = balancer
+        }
+        let taken = Set(changed.rules.map(\.ruleTag))
+        for rule in rules where !rule.isConfigured && (rule.ruleTag.isEmpty || !taken.contains(rule.ruleTag)) {
+            var rule = rule
+            if case .balancer(let old) = rule.target {
+                guard let balancer = changed.balancers[old.tag] else {
+                    throw RoutingError(
+                        .notFound,
+                        "app/router: the rule \(rule.ruleTag), added over the API, needs the balancer \(old.tag)")
+                }
+                rule.target = .balancer(balancer)
+            }
+            changed.rules.append(rule)
+        }
+        return changed
+    }
+
+    /// The balancers that choose otherwise than in an older table, were not there, or are not any more.
+    func changedBalancers(since old: RoutingTable) -> [BalancerChange] {
+        Set(balancers.keys).union(old.balancers.keys).sorted().compactMap { tag in
+            let (before, after) = (old.balancers[tag], balancers[tag])
+            guard before !== after else { return nil }
+            let change = BalancerChange(tag: tag, target: after?.override ?? "", outbounds: after?.candidates ?? [])
+            if let before, after != nil, before.override == change.target, before.candidates == change.outbounds {
+                return nil
+            }
+            return change
         }
     }
 }

@@ -353,6 +353,13 @@ final class CoreDouble: ControlPlane {
         return .init()
     }
 
+    func reload(
+        _ request: Tidegate_Core_V1_ReloadRequest, by caller: ControlCaller
+    ) async throws -> Tidegate_Core_V1_ReloadResponse {
+        note(request, caller)
+        return .init()
+    }
+
     // MARK: - Without messages
 
     func counterValue(named name: String) -> Int64? { state.withLock { $0.counters[name] } }

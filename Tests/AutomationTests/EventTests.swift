@@ -61,7 +61,10 @@ struct EventTests {
             """
             on("*", function(e)
                 local text = {}
-                for name, value in pairs(e) do text[#text + 1] = name .. "=" .. tostring(value) end
+                for name, value in pairs(e) do
+                    if type(value) == "table" then value = table.concat(value, "+") end
+                    text[#text + 1] = name .. "=" .. tostring(value)
+                end
                 table.sort(text)
                 log.info(table.concat(text, " "))
             end)
@@ -70,8 +73,10 @@ struct EventTests {
                 .userAdded(inbound: "in", email: "a@x"), .userOnline(email: "a@x", source: .loopbackV6),
                 .connectionRejected(inbound: "in", source: .loopbackV4, reason: "invalid user"),
                 .flowOpened(Self.flow), .flowClosed(Self.flow, uplink: 1, downlink: 2), .rulesChanged,
-                .balancerChanged(tag: "b", target: "t"), .inboundRemoved(tag: "in"), .outboundAdded(tag: "o"),
+                .balancerChanged(tag: "b", target: "t", outbounds: ["t", "u"]), .inboundRemoved(tag: "in"),
+                .outboundAdded(tag: "o"),
                 .logLine(level: .warning, text: "[Warning] [12] app/dispatcher: something: odd"), .loggerRestarted,
+                .configurationReloaded(changes: 2, by: "SIGHUP"),
             ])
         #expect(
             lines == [
@@ -80,9 +85,11 @@ struct EventTests {
                 "email=A@x id=7 inbound=in name=flow.opened outbound=out source=127.0.0.1:9 target=tcp:example.com:443",
                 "down=2 email=A@x id=7 inbound=in name=flow.closed outbound=out source=127.0.0.1:9"
                     + " target=tcp:example.com:443 up=1",
-                "name=rule.changed", "name=balancer.changed tag=b target=t", "name=inbound.removed tag=in",
+                "name=rule.changed", "name=balancer.changed outbounds=t+u tag=b target=t",
+                "name=inbound.removed tag=in",
                 "name=outbound.added tag=o",
                 "level=warning message=something: odd module=app/dispatcher name=log", "name=logger.restarted",
+                "by=SIGHUP changes=2 name=config.reloaded",
             ])
     }
 

@@ -24,7 +24,7 @@ struct LibraryTests {
     @Test func everyCallOfTheAPIHasABinding() async throws {
         let bench = try ScriptBench()
         let calls = ControlOperations.all.map { "\(Library.tableName(of: $0.service)).\($0.method)" }
-        #expect(calls.count == 28)
+        #expect(calls.count == 29)
         let tests = calls.map { "pcall(\($0), {})" }.joined(separator: "\n")
         let lines = try await bench.run(tests + "\nlog.info('all')")
         #expect(lines == ["[Info] script/chunk: all"])

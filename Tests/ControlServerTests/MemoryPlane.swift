@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import ControlAPI
 import ProxyModel
+import SwiftProtobuf
 import Synchronization
 import XrayProtos
 
@@ -150,6 +151,13 @@ extension MemoryPlane {
     func closeFlows(
         _ request: Tidegate_Core_V1_CloseFlowsRequest, by caller: ControlCaller
     ) async throws -> Tidegate_Core_V1_CloseFlowsResponse { throw refusal }
+
+    func reload(
+        _ request: Tidegate_Core_V1_ReloadRequest, by caller: ControlCaller
+    ) async throws -> Tidegate_Core_V1_ReloadResponse {
+        if !request.dryRun { note(caller) }
+        return .with { $0.changes = ["outbound a added"] }
+    }
 
     func counterValue(named name: String) -> Int64? { counters[name] }
     func closeFlows(_ selector: FlowSelector, by caller: ControlCaller) async -> Int { 0 }

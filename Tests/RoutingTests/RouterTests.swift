@@ -155,4 +155,76 @@ struct RouterTests {
             for await isWhole in group { #expect(isWhole) }
         }
     }
+
+    // MARK: - Another configuration
+
+    private func pool(_ tag: String, _ selector: String = "out") -> Xray_App_Router_BalancingRule {
+        .with {
+            $0.tag = tag
+            $0.outboundSelector = [selector]
+        }
+    }
+
+    @Test func anotherConfigurationTakesThePlaceOfTheOneBeforeAndNotOfWhatWasAdded() throws {
+        let router = try Router([rule("a"), rule("b")])
+        try router.add(.of([rule("added")]), append: true)
+        try router.replaceConfigured(by: .of([rule("c")]))
+        #expect(ruleTags(router) == ["rule-c", "rule-added"])
+        try router.replaceConfigured(by: .of([rule("added"), rule("d")]))
+        #expect(
+            ruleTags(router) == ["rule-added", "rule-d"], "a rule of the configuration takes the place of an added one")
+        var config = Xray_App_Router_Config.of([.to("e") { $0.ip = ips("10.0.0.0/8") }])
+        config.domainStrategy = .ipOnDemand
+        try router.replaceConfigured(by: config)
+        #expect(router.pick(.domain("a.test")) == .needsResolution("a.test"))
+    }
+
+    @Test func balancersThatStayTheSameKeepTheirOverride() throws {
+        let router = try Router(
+            [.toBalancer("pool") { $0.networks = [.tcp] }], balancers: [pool("pool"), pool("other")])
+        router.setOutboundTags(["out-1", "out-2"])
+        try router.overrideBalancer("pool", target: "out-2")
+        try router.overrideBalancer("other", target: "out-1")
+        let changes = try router.replaceConfigured(
+            by: .of([.toBalancer("pool") { $0.networks = [.udp] }], balancers: [pool("pool"), pool("other", "out-1")]))
+        #expect(try router.balancerInfo("pool").override == "out-2")
+        #expect(try router.balancerInfo("other") == ("", ["out-1"]))
+        #expect(changes == [BalancerChange(tag: "other", target: "", outbounds: ["out-1"])])
+    }
+
+    @Test func aConfigurationWithoutTheBalancerOfAnAddedRuleIsRefused() throws {
+        let router = try Router([], balancers: [pool("pool")])
+        try router.add(.of([.toBalancer("pool") { $0.networks = [.tcp] }]), append: true)
+        let message = "app/router: the rule rule-pool, added over the API, needs the balancer pool"
+        #expect(refusal { try router.replaceConfigured(by: .of([rule("a")])) } == message)
+        #expect(ruleTags(router) == ["rule-pool"])
+        // With a balancer of that tag the added rule goes to the new one.
+        router.setOutboundTags(["in-1", "out-1"])
+        try router.replaceConfigured(by: .of([], balancers: [pool("pool", "in")]))
+        #expect(router.pick(any) == .balanced(balancerTag: "pool", tag: "in-1", ruleTag: "rule-pool"))
+    }
+
+    @Test func itIsToldWhichBalancersChooseOtherwise() throws {
+        let router = try Router([], balancers: [pool("pool"), pool("far", "far")])
+        #expect(router.setOutboundTags(["out-1"]) == [BalancerChange(tag: "pool", target: "", outbounds: ["out-1"])])
+        #expect(router.setOutboundTags(["out-1", "else"]).isEmpty)
+        #expect(
+            try router.overrideBalancer("pool", target: "x")
+                == BalancerChange(tag: "pool", target: "x", outbounds: ["out-1"]))
+        #expect(
+            router.setOutboundTags(["out-1", "out-2", "far"]) == [
+                BalancerChange(tag: "far", target: "", outbounds: ["far"]),
+                BalancerChange(tag: "pool", target: "x", outbounds: ["out-1", "out-2"]),
+            ])
+        #expect(
+            try router.add(.of([rule("a")], balancers: [pool("new", "out-2")]), append: true) == [
+                BalancerChange(tag: "new", target: "", outbounds: ["out-2"])
+            ])
+        #expect(
+            try router.add(.of([rule("a")], balancers: [pool("pool")]), append: false) == [
+                BalancerChange(tag: "far", target: "", outbounds: []),
+                BalancerChange(tag: "new", target: "", outbounds: []),
+                BalancerChange(tag: "pool", target: "", outbounds: ["out-1", "out-2"]),
+            ])
+    }
 }

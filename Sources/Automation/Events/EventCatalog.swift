@@ -28,12 +28,18 @@ package enum EventCatalog {
         Entry("outbound.removed", ["tag"], "An outbound was removed.", .handlers),
         Entry("rule.changed", [], "Routing rules were added or removed.", .routing),
         Entry(
-            "balancer.changed", ["tag", "target"], "A balancer was set to a target, or set free (`\"\"`).", .routing),
+            "balancer.changed", ["tag", "target", "outbounds"],
+            "A balancer was set to a target or set free (`\"\"`), chooses among other outbounds than before since outbounds, rules or"
+                + " the configuration changed, is new, or is gone (no outbounds).", .routing),
         Entry(
             "log", ["level", "module", "message"],
             "A line of the core's error log, as far as the log's own level lets it through. In a filter `level` means: at least as"
                 + " serious. Lines that scripts write are left out.", .log),
         Entry("logger.restarted", [], "The log files were opened anew.", .service),
+        Entry(
+            "config.reloaded", ["changes", "by"],
+            "The configuration's files were read again and applied: how many things became different, and who asked for it.",
+            .service),
         Entry(
             "script.*", ["script"],
             "Another script has raised it with `events.raise`, with fields of its own; `script` tells which one.",

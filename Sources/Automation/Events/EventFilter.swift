@@ -90,6 +90,7 @@ struct EventFilter: Sendable {
         case (.level(let level), .string(let text)):
             LogLevel.allCases.contains { $0.label.lowercased() == text && $0 <= level }
         case (.any(let conditions), _): conditions.contains { holds($0, value, field) }
+        case (_, .table(let list)): list.array.contains { holds(condition, $0, field) }
         default: false
         }
     }

@@ -33,8 +33,13 @@ struct ScriptEvent: Sendable, Equatable {
         case .userOffline(let email, let source):
             self.init("user.offline", [("email", .string(email)), ("source", .string(source.description))])
         case .rulesChanged: self.init("rule.changed")
-        case .balancerChanged(let tag, let target):
-            self.init("balancer.changed", [("tag", .string(tag)), ("target", .string(target))])
+        case .balancerChanged(let tag, let target, let outbounds):
+            self.init(
+                "balancer.changed",
+                [
+                    ("tag", .string(tag)), ("target", .string(target)),
+                    ("outbounds", .table(LuaTable(array: outbounds.map { .string($0) }))),
+                ])
         case .flowOpened(let flow): self.init("flow.opened", Self.fields(of: flow))
         case .flowClosed(let flow, let up, let down):
             self.init("flow.closed", Self.fields(of: flow) + [("up", .integer(up)), ("down", .integer(down))])
@@ -46,6 +51,8 @@ struct ScriptEvent: Sendable, Equatable {
                 ])
         case .logLine(let level, let text): self.init("log", Self.fields(of: text, level))
         case .loggerRestarted: self.init("logger.restarted")
+        case .configurationReloaded(let changes, let caller):
+            self.init("config.reloaded", [("changes", .integer(Int64(changes))), ("by", .string(caller))])
         case .script(let event):
             let fields = (try? LuaJSON.decode(event.fields))?.table ?? LuaTable()
             self.init(event.name, fields.names.map { ($0, fields[$0]) } + [("script", .string(event.script))])

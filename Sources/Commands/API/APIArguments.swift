@@ -18,7 +18,7 @@ package enum APIArguments {
 
     private static let flags: Set<Substring> = [
         "reset", "append", "include-traffic", "all", "json", "remove", "r", "dump", "test", "version", "h", "help",
-        "close",
+        "close", "dry-run",
     ]
 
     private static func normalized(_ argument: String) -> [String] {

@@ -44,7 +44,8 @@ struct APICommandTree: ParsableCommand {
         StatsAllOnlineUsers.self, BalancerInfo.self, BalancerOverride.self, InboundAdd.self, OutboundAdd.self,
         InboundRemove.self, OutboundRemove.self, InboundList.self, OutboundList.self, UserAdd.self, UserRemove.self,
         InboundUser.self, InboundUserCount.self, RuleAdd.self, RuleRemove.self, RuleList.self, SourceIPBlock.self,
-        RouteTest.self, RouteFeed.self, OutboundStatus.self, FlowList.self, FlowClose.self, AnyCall.self,
+        RouteTest.self, RouteFeed.self, OutboundStatus.self, FlowList.self, FlowClose.self, CoreReload.self,
+        AnyCall.self,
     ]
 
     static var names: [String] { commands.compactMap { $0.configuration.commandName } }

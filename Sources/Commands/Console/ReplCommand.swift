@@ -146,12 +146,12 @@ struct ReplPlace {
                 return ReplPlace(client: client, description: "in the core at \(path)", service: nil, folder: nil)
             }
         }
-        return try await start(configuration, screen: screen, isInteractive: isInteractive)
+        return try await start(configuration, options.paths, screen: screen, isInteractive: isInteractive)
     }
 
     /// Starts a core here. It is spoken to over its socket as any other is.
     private static func start(
-        _ configuration: CoreConfiguration, screen: ConsoleScreen, isInteractive: Bool
+        _ configuration: CoreConfiguration, _ files: [String], screen: ConsoleScreen, isInteractive: Bool
     ) async throws -> ReplPlace {
         var configuration = configuration
         var automation = configuration.automation ?? AutomationConfiguration()
@@ -170,7 +170,7 @@ struct ReplPlace {
         automation.isSocketNamed = true
         configuration.automation = automation
         // The core's lines would land in the middle of what is typed, or among the results.
-        let service = try ProxyService(configuration) { bytes in
+        let service = try ProxyService(configuration, files: files) { bytes in
             let text = String(decoding: bytes, as: UTF8.self)
             for line in text.split(separator: "\n") {
                 if isInteractive {

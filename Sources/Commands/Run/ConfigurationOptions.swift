@@ -11,11 +11,13 @@ struct ConfigurationOptions: ParsableArguments {
             valueName: "file"))
     var files: [String] = []
 
+    /// The files, by default `config.json`.
+    var paths: [String] { files.isEmpty ? ["config.json"] : files }
+
     /// Reads and checks the files; prints warnings, and on failure one line, to standard error.
     func load() throws -> CoreConfiguration {
-        let files = files.isEmpty ? ["config.json"] : files
         do {
-            let configuration = try ConfigurationLoader().load(files)
+            let configuration = try ConfigurationLoader().load(paths)
             for warning in configuration.warnings { CommandFailure.report("warning: \(warning)") }
             for warning in MissingParts.warnings(configuration) { CommandFailure.report("warning: \(warning)") }
             return configuration

@@ -25,6 +25,7 @@ final class ProxyService: Sendable {
     /// The API and the scripts' service, for those who may open the local socket.
     private let localServer: ControlServer
     private let automation: AutomationBox
+    private let files: [String]
 
     /// Scripts begin after the API, whose service for them has to know them.
     private final class AutomationBox: Sendable {
@@ -33,9 +34,14 @@ final class ProxyService: Sendable {
 
     /// Builds everything and opens only the log files.
     ///
-    /// - Parameter console: Takes the log lines that would go to standard output.
+    /// - Parameters:
+    ///   - files: What the configuration was read from, for when it is to be read again.
+    ///   - console: Takes the log lines that would go to standard output.
     /// - Throws: An exit status, after one line on standard error.
-    init(_ configuration: CoreConfiguration, console: (@Sendable ([UInt8]) -> Void)? = nil) throws {
+    init(
+        _ configuration: CoreConfiguration, files: [String], console: (@Sendable ([UInt8]) -> Void)? = nil
+    ) throws {
+        self.files = files
         for (name, value) in configuration.environment { setenv(name, value, 1) }
         self.configuration = configuration
         group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
@@ -45,7 +51,7 @@ final class ProxyService: Sendable {
             CommandFailure.report("Failed to start: log: \(error)")
             throw CommandFailure.failedStart
         }
-        core = try Self.makeCore(configuration, log: log, group: group)
+        core = try Self.reporting { [log, group] in try Self.makeCore(configuration, log: log, group: group) }
         let automation = AutomationBox()
         self.automation = automation
         let scripts = ScriptService(version: Version.number) { automation.running.withLock { $0 } }
@@ -66,6 +72,11 @@ final class ProxyService: Sendable {
 
     /// Builds a core from the configuration and throws it away.
     static func check(_ configuration: CoreConfiguration) throws {
+        try reporting { try build(configuration) }
+    }
+
+    /// The same, for callers that tell a `ConfigurationError` themselves.
+    static func build(_ configuration: CoreConfiguration) throws {
         _ = try silentCore(configuration)
     }
 
@@ -80,7 +91,7 @@ final class ProxyService: Sendable {
             guard let packed = try? TypedMessages.pack(receiver) else { continue }
             configuration.inbounds[index].receiverSettings = packed
         }
-        let core = try silentCore(configuration)
+        let core = try reporting { [configuration] in try silentCore(configuration) }
         try await core.start()
         return core
     }
@@ -105,7 +116,16 @@ final class ProxyService: Sendable {
                 case .outbound(let index): configuration.outboundPlaces[index]
                 case .routing: ConfigurationPlace(keyPath: "routing")
                 }
-            CommandFailure.report("Failed to start: \(ConfigurationError(message: error.message, place: place))")
+            throw ConfigurationError(message: error.message, place: place)
+        }
+    }
+
+    /// Tells a refused configuration in one line on standard error.
+    private static func reporting<Value>(_ body: () throws -> Value) throws -> Value {
+        do {
+            return try body()
+        } catch let error as ConfigurationError {
+            CommandFailure.report("Failed to start: \(error)")
             throw CommandFailure.badConfiguration
         }
     }
@@ -120,17 +140,40 @@ final class ProxyService: Sendable {
             if let server, let api = configuration.api, !api.listen.isEmpty {
                 try await server.listen(on: api.listen)
             }
-            if let scripts = configuration.automation {
-                let running = try await Automation.start(settings: AutomationSettings(scripts), control: core)
-                automation.running.withLock { $0 = running }
-                try await openSocket(scripts)
-            }
+            prepareReload()
+            if let scripts = configuration.automation { try await start(scripts) }
         } catch {
             await stop(grace: .zero)
             CommandFailure.report("Failed to start: \(error)")
             throw CommandFailure.failedStart
         }
         log.write(.warning, "core", "Tidegate \(Version.number) started")
+    }
+
+    private func start(_ scripts: AutomationConfiguration) async throws {
+        let running = try await Automation.start(settings: AutomationSettings(scripts), control: core)
+        automation.running.withLock { $0 = running }
+        try await openSocket(scripts)
+    }
+
+    private func prepareReload() {
+        let reload = ConfigurationReload(
+            files, current: configuration, core: core,
+            scripts: .init(
+                running: { [automation] in automation.running.withLock { $0 } },
+                start: { [weak self] in try await self?.start($0) }))
+        core.onReload { try await reload.reload($0, by: $1) }
+    }
+
+    /// Reads the configuration's files again and applies what is different; the log tells what came of it. The log files are opened
+    /// anew, too, as those who rename them expect of this signal.
+    func reload(by caller: ControlCaller) async {
+        do {
+            _ = try await core.restartLogger(.init(), by: caller)
+        } catch {
+            log.write(.error, "core", "the log files were not opened anew: \(error)")
+        }
+        _ = try? await core.reload(.init(), by: caller)
     }
 
     /// A path that nobody has asked for is no reason not to start.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+import ControlAPI
 import UnixSignals
 
 struct RunCommand: AsyncParsableCommand {
@@ -9,7 +10,7 @@ struct RunCommand: AsyncParsableCommand {
             Example: tidegate run -c examples/quickstart/config.json
 
             SIGTERM and SIGINT stop it: the listeners first, then the scripts, then the flows, which may go on for --grace \
-            seconds. Exit status 23 for a bad configuration, 255 when something cannot be opened.
+            seconds. SIGHUP reads the configuration again (see `tidegate reload --help`) and opens the log files anew. Exit status 23 for a bad configuration, 255 when something cannot be opened.
             """)
 
     @OptionGroup var options: ConfigurationOptions
@@ -34,11 +35,15 @@ struct RunCommand: AsyncParsableCommand {
             print("Configuration OK.")
             return
         }
-        let service = try ProxyService(configuration)
+        let service = try ProxyService(configuration, files: options.paths)
         print(Version.banner)
-        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         try await service.start()
-        for await _ in signals { break }
+        for await signal in signals {
+            guard signal == .sighup else { break }
+            // The signal to stop does not wait for it.
+            Task { await service.reload(by: .signal("SIGHUP")) }
+        }
         await service.stop(grace: .seconds(grace))
     }
 }

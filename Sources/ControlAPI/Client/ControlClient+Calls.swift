@@ -170,4 +170,10 @@ extension ControlClient {
     ) async throws -> Tidegate_Core_V1_CloseFlowsResponse {
         try await call(.flow, "CloseFlows", request)
     }
+
+    package func reload(
+        _ request: Tidegate_Core_V1_ReloadRequest
+    ) async throws -> Tidegate_Core_V1_ReloadResponse {
+        try await call(.core, "Reload", request)
+    }
 }

@@ -3,7 +3,7 @@
 /// The one table of all calls of the API. The gRPC server, the scripts' bindings and the tests of completeness read it.
 package enum ControlOperations {
     /// In the order of the services' descriptors.
-    package static let all = handler + routing + stats + logger + observatory + flow
+    package static let all = handler + routing + stats + logger + observatory + flow + core
 
     /// The operation at a request path, `/package.Service/Method`; aliases of services are known.
     package static func operation(path: String) -> ControlOperation? { byPath[path] }
@@ -61,5 +61,9 @@ package enum ControlOperations {
     private static let flow: [ControlOperation] = [
         .query(.flow, "ListFlows", later: { try await $0.listFlows($1) }),
         .change(.flow, "CloseFlows", later: { try await $0.closeFlows($1, by: $2) }),
+    ]
+
+    private static let core: [ControlOperation] = [
+        .change(.core, "Reload", later: { try await $0.reload($1, by: $2) })
     ]
 }

@@ -27,6 +27,10 @@ package struct ControlService: Sendable, Hashable {
     package static let flow = ControlService(
         name: "FlowService", fullName: "tidegate.core.v1.FlowService", alias: nil)
 
+    /// The core as a whole; Xray has nothing of the kind.
+    package static let core = ControlService(
+        name: "CoreService", fullName: "tidegate.core.v1.CoreService", alias: nil)
+
     /// The services whose methods stand in ``ControlOperations``.
-    package static let all = [handler, logger, stats, observatory, routing, flow]
+    package static let all = [handler, logger, stats, observatory, routing, flow, core]
 }

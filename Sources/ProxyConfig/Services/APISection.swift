@@ -13,6 +13,7 @@ package struct APIConfiguration: Sendable, Equatable {
         case health = "HealthService"
         /// tidegate.core.v1, our own.
         case flow = "FlowService"
+        case core = "CoreService"
         /// tidegate.script.v1, which otherwise is on a local socket only.
         case script = "ScriptService"
     }

@@ -4,6 +4,7 @@ import Foundation
 import NIOCore
 import ProxyModel
 import Routing
+import Telemetry
 package import XrayProtos
 
 /// RoutingService.
@@ -76,14 +77,14 @@ extension ProxyCore {
         _ request: Xray_App_Router_Command_OverrideBalancerTargetRequest, by caller: ControlCaller
     ) throws -> Xray_App_Router_Command_OverrideBalancerTargetResponse {
         guard hasRouter else { throw ControlError("app/router/command: unsupported router implementation") }
+        let change: BalancerChange
         do {
-            try services.router.overrideBalancer(request.balancerTag, target: request.target)
+            change = try services.router.overrideBalancer(request.balancerTag, target: request.target)
         } catch {
             throw ControlError(error.message)
         }
         changed(
-            .balancerChanged(tag: request.balancerTag, target: request.target),
-            "balancer \(request.balancerTag) set to \"\(request.target)\"", by: caller)
+            .balancerChanged(change), "balancer \(request.balancerTag) set to \"\(request.target)\"", by: caller)
         return .init()
     }
 
@@ -105,12 +106,14 @@ extension ProxyCore {
         } catch {
             throw ControlError(typed: error)
         }
+        let balancers: [BalancerChange]
         do {
-            try services.router.add(config, append: request.shouldAppend)
+            balancers = try services.router.add(config, append: request.shouldAppend)
         } catch {
             throw ControlError(error.message)
         }
         changed(.rulesChanged, "\(config.rule.count) rules added", by: caller)
+        for balancer in balancers { services.events.publish(.balancerChanged(balancer)) }
         return .init()
     }
 
@@ -139,6 +142,12 @@ extension ProxyCore {
             return item
         }
         return response
+    }
+}
+
+extension CoreEvent.Kind {
+    static func balancerChanged(_ change: BalancerChange) -> CoreEvent.Kind {
+        .balancerChanged(tag: change.tag, target: change.target, outbounds: change.outbounds)
     }
 }
 

@@ -5,6 +5,7 @@ package import NIOCore
 import ProxyModel
 package import Routing
 import SwiftProtobuf
+import Synchronization
 package import Telemetry
 package import XrayProtos
 
@@ -18,8 +19,10 @@ package final class ProxyCore: Sendable {
     let services: CoreServices
     let inbounds = InboundSet()
     let loops: LoopSet
-    let hasRouter: Bool
-    private let opensListeners: Bool
+    private let routes: Atomic<Bool>
+    /// What reads the configuration again; nil where there is none to be read.
+    let reloading = Mutex<Reload?>(nil)
+    let opensListeners: Bool
     private let initialInbounds: [(Inbound, ListenPlan)]
     let startedAt = ContinuousClock.now
 
@@ -41,13 +44,15 @@ package final class ProxyCore: Sendable {
         }
         self.factory = factory
         self.assets = assets
-        hasRouter = settings.routing != nil
+        routes = Atomic(settings.routing != nil)
         opensListeners = settings.opensListeners
         loops = LoopSet(group: group)
         services = CoreServices(
             policy: Policy(settings.policy, statistics: settings.keepsStatistics), stats: stats, log: log,
-            events: events, router: router, outbounds: OutboundSet { router.setOutboundTags($0) }, resolver: resolver,
-            wall: settings.wall)
+            events: events, router: router,
+            outbounds: OutboundSet { tags in
+                for change in router.setOutboundTags(tags) { events.publish(.balancerChanged(change)) }
+            }, resolver: resolver, wall: settings.wall)
         let services = services
         for context in loops.contexts {
             context.onFlowLeft = { services.flowLeft($0) }
@@ -74,7 +79,12 @@ package final class ProxyCore: Sendable {
         initialInbounds = initial
     }
 
-    private var listener: InboundListener { InboundListener(services: services, loops: loops) }
+    /// Whether there is a `routing` object.
+    var hasRouter: Bool { routes.load(ordering: .relaxed) }
+
+    func setRouting(exists: Bool) { routes.store(exists, ordering: .relaxed) }
+
+    var listener: InboundListener { InboundListener(services: services, loops: loops) }
 
     /// Opens the configured inbounds.
     /// - Throws: ``ControlError`` when a port cannot be bound; everything opened before is closed again.
@@ -158,7 +168,7 @@ package final class ProxyCore: Sendable {
         inbounds.publish(inbound)
     }
 
-    private static func makeInbound(
+    static func makeInbound(
         _ config: Xray_Core_InboundHandlerConfig, factory: any ProtocolFactory, services: CoreServices,
         assets: AssetDirectory
     ) throws(ControlError) -> (Inbound, ListenPlan) {

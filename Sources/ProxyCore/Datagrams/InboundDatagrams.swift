@@ -33,8 +33,11 @@ final class InboundDatagrams: @unchecked Sendable {  // confined to `loop.eventL
         self.inbound = inbound
     }
 
-    func bind(_ address: SocketAddress) -> EventLoopFuture<any Channel> {
-        UDPSockets.bind(to: address, inbound.transport.socket, on: loop.eventLoop) { [weak self] data, from in
+    /// - Parameter sharesPort: Another socket of this process is on the port, and lets this one on it.
+    func bind(_ address: SocketAddress, sharesPort: Bool = false) -> EventLoopFuture<any Channel> {
+        let options = inbound.transport.socket
+        return UDPSockets.bind(to: address, options, on: loop.eventLoop, sharesPort: sharesPort) {
+            [weak self] data, from in
             self?.received(data, from: from)
         }.assumeIsolated().map { [self] channel in
             self.channel = channel

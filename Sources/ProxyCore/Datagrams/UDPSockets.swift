@@ -9,13 +9,14 @@ enum UDPSockets {
 
     /// Binds a socket whose datagrams go to `receive`, on the event loop.
     static func bind(
-        to address: SocketAddress, _ options: SocketPlan, on eventLoop: any EventLoop,
+        to address: SocketAddress, _ options: SocketPlan, on eventLoop: any EventLoop, sharesPort: Bool = false,
         receive: @escaping (ByteBuffer, SocketAddress) -> Void
     ) -> EventLoopFuture<any Channel> {
         let handler = NIOLoopBound(DatagramReceiver(receive), eventLoop: eventLoop)
         return DatagramBootstrap(group: eventLoop)
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: largestDatagram))
             .channelOption(.socketOption(.so_reuseaddr), value: 0)
+            .channelOption(InboundListener.sharedPort, value: sharesPort ? 1 : 0)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try options.applyToDatagrams(on: channel)

@@ -9,15 +9,15 @@ final class Inbound: Sendable {
     let tag: String
     let proto: any InboundProtocol
     let transport: InboundTransport
-    /// The configuration as it was given, for ListInbounds.
-    let config: Xray_Core_InboundHandlerConfig
     /// Nil = targets of connections that the kernel brought here are not asked for.
     let redirection: Redirection?
     /// Nil = nothing is sniffed.
     let sniffing: SniffingSettings?
     let uplink: Counter?
     let downlink: Counter?
-    private let listeners = Mutex<[any Channel]>([])
+    private let listeners = Mutex<[Listener]>([])
+    private let adoptions = Mutex<[(Listener.Place, Inbound)]>([])
+    private let currentConfig: Mutex<Xray_Core_InboundHandlerConfig>
     private let isClosedForGood = Atomic<Bool>(false)
 
     init(
@@ -27,20 +27,65 @@ final class Inbound: Sendable {
         self.tag = tag
         self.proto = proto
         self.transport = transport
-        self.config = config
+        currentConfig = Mutex(config)
         self.redirection = redirection
         self.sniffing = sniffing
         self.uplink = uplink
         self.downlink = downlink
     }
 
-    func opened(_ listener: any Channel) {
+    /// The configuration as it was given, for ListInbounds.
+    var config: Xray_Core_InboundHandlerConfig {
+        get { currentConfig.withLock { $0 } }
+        set { currentConfig.withLock { $0 = newValue } }
+    }
+
+    func opened(_ listener: Listener) {
         listeners.withLock { $0.append(listener) }
     }
 
     /// The addresses that are listened on, in the order in which they were opened.
     var localAddresses: [SocketAddress] {
-        listeners.withLock { $0.compactMap(\.localAddress) }
+        listeners.withLock { $0.compactMap(\.channel.localAddress) }
+    }
+
+    // MARK: Taking the place of another inbound
+
+    /// Whether sockets on that place could be passed on.
+    func listens(on place: Listener.Place) -> Bool {
+        listeners.withLock { $0.contains { $0.place == place && $0.owner != nil } }
+    }
+
+    /// The sockets of another inbound on that place become this one's with ``beginAccepting()``.
+    func adopt(_ place: Listener.Place, of other: Inbound) {
+        adoptions.withLock { $0.append((place, other)) }
+    }
+
+    /// Lets others listen on the same ports from now on.
+    func sharePorts() async {
+        for listener in listeners.withLock({ $0 }) {
+            // Sockets without a port have no such option.
+            try? await listener.channel.setOption(InboundListener.sharedPort, value: 1).get()
+        }
+    }
+
+    /// Takes over what is to be adopted, and accepts on listeners that were opened without doing so.
+    func beginAccepting() async {
+        let adoptions = adoptions.withLock { adoptions in
+            defer { adoptions = [] }
+            return adoptions
+        }
+        for (place, other) in adoptions {
+            let passed = other.listeners.withLock { listeners in
+                defer { listeners.removeAll { $0.place == place } }
+                return listeners.filter { $0.place == place }
+            }
+            for listener in passed { listener.owner?.inbound = self }
+            listeners.withLock { $0 += passed }
+        }
+        for listener in listeners.withLock({ $0 }) {
+            try? await listener.channel.setOption(.autoRead, value: true).get()
+        }
     }
 
     /// The listeners were closed: connections that were accepted live on, but open no more streams.
@@ -53,6 +98,6 @@ final class Inbound: Sendable {
             defer { listeners = [] }
             return listeners
         }
-        for listener in open { try? await listener.close() }
+        for listener in open { try? await listener.channel.close() }
     }
 }

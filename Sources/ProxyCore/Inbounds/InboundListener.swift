@@ -9,10 +9,20 @@ import Telemetry
 /// Opens an inbound's ports. Each event loop has a listening socket of its own on a TCP port, among which the kernel spreads
 /// the connections: none is handed from loop to loop, and each stays on its loop for life.
 struct InboundListener: Sendable {
-    private static let sharedPort = ChannelOptions.socket(SocketOptionLevel(SOL_SOCKET), SO_REUSEPORT)
+    static let sharedPort = ChannelOptions.socket(SocketOptionLevel(SOL_SOCKET), SO_REUSEPORT)
+
+    /// How an inbound begins that takes the place of others.
+    struct Takeover {
+        /// Inbounds that are about to be closed. A new one on the same place takes their sockets over, if these are set up as it wants
+        /// them; no connection is lost by that. Otherwise it shares the port until they are closed.
+        var closing: [Inbound] = []
+        var ports: Set<UInt16> = []
+    }
 
     let services: CoreServices
     let loops: LoopSet
+    /// Nil = connections are accepted at once. Otherwise not before ``Inbound/beginAccepting()``.
+    var takeover: Takeover?
 
     /// Opens every port of the plan, or none: what was opened before a failure is closed again.
     func open(_ inbound: Inbound, _ plan: ListenPlan) async throws {
@@ -32,20 +42,37 @@ struct InboundListener: Sendable {
         }
     }
 
+    /// Arranges for the sockets on that place to pass to the inbound, if there are any that would do.
+    private func takesOver(_ place: Listener.Place, _ inbound: Inbound) -> Bool {
+        let old = takeover?.closing.first {
+            $0.listens(on: place) && $0.transport.socket == inbound.transport.socket
+                && ($0.transport.grpc == nil) == (inbound.transport.grpc == nil)
+        }
+        guard let old else { return false }
+        inbound.adopt(place, of: old)
+        return true
+    }
+
     private func openTCP(_ inbound: Inbound, _ address: SocketAddress) async throws {
+        let place = Listener.Place.tcp(address)
+        guard !takesOver(place, inbound) else { return }
         do {
             // The first alone: a port that somebody else listens on is an error, which SO_REUSEPORT would hide. Once it
             // listens it lets the others in; no connection meets a socket that is closed again.
             var loops = loops.contexts[...]
             guard let first = loops.popFirst() else { return }
+            let isShared = shares(address)
+            let owner = Listener.Owner(inbound)
             let alone = try await withIPv4Fallback(address) { address in
-                try await bootstrap(inbound, on: first.eventLoop, .alone).bind(to: address).get()
+                try await bootstrap(owner, on: first.eventLoop, isShared ? .sharing : .alone).bind(to: address).get()
             }
-            inbound.opened(alone)
+            inbound.opened(Listener(place: place, channel: alone, owner: owner))
             try await alone.setOption(Self.sharedPort, value: 1).get()
             let bound = alone.localAddress ?? address
             for loop in loops {
-                inbound.opened(try await bootstrap(inbound, on: loop.eventLoop, .sharing).bind(to: bound).get())
+                let owner = Listener.Owner(inbound)
+                let next = try await bootstrap(owner, on: loop.eventLoop, .sharing).bind(to: bound).get()
+                inbound.opened(Listener(place: place, channel: next, owner: owner))
             }
         } catch {
             throw Self.failure("TCP", "tcp", address, error)
@@ -56,12 +83,13 @@ struct InboundListener: Sendable {
         let loop = loops.next()
         let services = services
         do {
-            inbound.opened(
-                try await withIPv4Fallback(address) { address in
-                    try await loop.eventLoop.flatSubmit {
-                        InboundDatagrams(services: services, loop: loop, inbound: inbound).bind(address)
-                    }.get()
-                })
+            let channel = try await withIPv4Fallback(address) { address in
+                try await loop.eventLoop.flatSubmit { [isShared = shares(address)] in
+                    InboundDatagrams(services: services, loop: loop, inbound: inbound)
+                        .bind(address, sharesPort: isShared)
+                }.get()
+            }
+            inbound.opened(Listener(place: .udp(address), channel: channel, owner: nil))
         } catch {
             throw Self.failure("UDP", "udp", address, error)
         }
@@ -69,19 +97,25 @@ struct InboundListener: Sendable {
 
     private func openUnix(_ inbound: Inbound, _ path: String, mode: UInt32?) async throws {
         do {
-            let bootstrap = bootstrap(inbound, on: loops.group, .unix)
-            if path.hasPrefix("@") {
-                let name = Self.abstractName(path)
-                inbound.opened(try await bootstrap.bind(unixDomainSocketPath: name).get())
-                return
+            let isFile = !path.hasPrefix("@")
+            if !takesOver(.unix(path), inbound) {
+                if isFile { Self.removeDeadSocket(path) }
+                let owner = Listener.Owner(inbound)
+                let bootstrap = bootstrap(owner, on: loops.group, .unix)
+                let name = isFile ? path : Self.abstractName(path)
+                let channel = try await bootstrap.bind(unixDomainSocketPath: name).get()
+                inbound.opened(Listener(place: .unix(path), channel: channel, owner: owner))
             }
-            Self.removeDeadSocket(path)
-            inbound.opened(try await bootstrap.bind(unixDomainSocketPath: path).get())
-            if let mode, chmod(path, mode) != 0 { throw IOError(errnoCode: errno, reason: "chmod") }
+            if isFile, let mode, chmod(path, mode) != 0 { throw IOError(errnoCode: errno, reason: "chmod") }
         } catch {
             throw ControlError(
                 "app/proxyman/inbound: failed to listen on \(path) > listen unix \(path): \(Self.reason(error))")
         }
+    }
+
+    private func shares(_ address: SocketAddress) -> Bool {
+        guard let takeover, let port = address.port else { return false }
+        return takeover.ports.contains(UInt16(clamping: port))
     }
 
     /// `@name` is a name in the abstract namespace (unix(7)); `@@name` is filled up with zeros to the length of an address.
@@ -130,29 +164,32 @@ struct InboundListener: Sendable {
         case unix
     }
 
-    private func bootstrap(_ inbound: Inbound, on group: any EventLoopGroup, _ kind: Kind) -> ServerBootstrap {
+    private func bootstrap(_ owner: Listener.Owner, on group: any EventLoopGroup, _ kind: Kind) -> ServerBootstrap {
         let services = services
         let loops = loops
+        let carriesStreams = owner.inbound.transport.grpc != nil
         return ServerBootstrap(group: group)
             .serverChannelOption(Self.sharedPort, value: kind == .sharing ? 1 : 0)
+            .serverChannelOption(.autoRead, value: takeover == nil)
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelOption(.maxMessagesPerRead, value: 16)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    if kind != .unix { try inbound.transport.socket.apply(to: channel) }
+                    if kind != .unix { try owner.inbound.transport.socket.apply(to: channel) }
                 }
             }
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(
                 .recvAllocator,
-                value: inbound.transport.grpc == nil ? StreamReceiveAllocator() : StreamReceiveAllocator.forStreams
+                value: carriesStreams ? StreamReceiveAllocator.forStreams : StreamReceiveAllocator()
             )
             .childChannelOption(.maxMessagesPerRead, value: StreamSockets.readsPerEvent)
             .childChannelOption(.writeBufferWaterMark, value: StreamSockets.waterMark)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let loop = loops.context(of: channel.eventLoop) else { throw ChannelError.ioOnClosedChannel }
+                    let inbound = owner.inbound
                     if let plan = inbound.transport.grpc {
                         try Self.installStreams(plan, on: channel, inbound, services, loop)
                         return

@@ -50,6 +50,29 @@ final class InboundSet: Sendable {
         }
     }
 
+    /// Puts inbounds into use and takes others out. One that has the tag of another takes its place, which is told if it was not to be
+    /// taken out.
+    func replace(_ old: [Inbound], by new: [Inbound]) -> [Inbound] {
+        state.withLock { state in
+            state.untagged.removeAll { inbound in old.contains { $0 === inbound } }
+            let tags = Set(new.map(\.tag))
+            for inbound in old where !inbound.tag.isEmpty && state.byTag[inbound.tag] === inbound {
+                state.byTag[inbound.tag] = nil
+                if !tags.contains(inbound.tag) { state.order.removeAll { $0 == inbound.tag } }
+            }
+            var displaced: [Inbound] = []
+            for inbound in new {
+                guard !inbound.tag.isEmpty else {
+                    state.untagged.append(inbound)
+                    continue
+                }
+                if let other = state.byTag.updateValue(inbound, forKey: inbound.tag) { displaced.append(other) }
+                if !state.order.contains(inbound.tag) { state.order.append(inbound.tag) }
+            }
+            return displaced
+        }
+    }
+
     /// Untagged ones first, then the tagged ones in the order in which they were added.
     var all: [Inbound] {
         state.withLock { state in

@@ -12,25 +12,39 @@ final class Balancer: Sendable {
     }
 
     let tag: String
+    let wire: Xray_App_Router_BalancingRule
+    /// It comes from the configuration, and not over the API.
+    let isConfigured: Bool
     private let selectors: [String]
     private let strategy: BalancingStrategy
     private let fallbackTag: String
     private let state = Mutex(State())
 
-    init(_ wire: Xray_App_Router_BalancingRule) throws(RoutingError) {
+    init(_ wire: Xray_App_Router_BalancingRule, isConfigured: Bool = false) throws(RoutingError) {
         tag = wire.tag
+        self.wire = wire
+        self.isConfigured = isConfigured
         selectors = wire.outboundSelector
         strategy = try BalancingStrategy(wire)
         fallbackTag = wire.fallbackTag
     }
 
+    /// Tells whether that makes a difference.
+    ///
     /// - Parameter tags: of all outbounds, in order.
-    func select(from tags: [String]) {
+    @discardableResult
+    func select(from tags: [String]) -> Bool {
         let candidates = tags.filter { tag in
             !tag.isEmpty && selectors.contains { tag.utf8.starts(with: $0.utf8) }
         }
-        state.withLock { $0.candidates = candidates }
+        return state.withLock { state in
+            defer { state.candidates = candidates }
+            return state.candidates != candidates
+        }
     }
+
+    /// The outbounds that it chooses among, in order of their names.
+    var candidates: [String] { state.withLock { $0.candidates } }
 
     /// The override if there is one, else what the strategy chooses, else the fallback; nil when all are empty.
     func pick() -> String? {

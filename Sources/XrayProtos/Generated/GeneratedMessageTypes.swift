@@ -33,6 +33,8 @@ let generatedMessageTypes: [any SwiftProtobuf.Message.Type] = [
     Tidegate_Core_V1_FlowSelector.self,
     Tidegate_Core_V1_ListFlowsRequest.self,
     Tidegate_Core_V1_ListFlowsResponse.self,
+    Tidegate_Core_V1_ReloadRequest.self,
+    Tidegate_Core_V1_ReloadResponse.self,
     Tidegate_Script_V1_CompleteRequest.self,
     Tidegate_Script_V1_CompleteResponse.self,
     Tidegate_Script_V1_ConsoleRequest.self,

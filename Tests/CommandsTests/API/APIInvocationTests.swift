@@ -199,7 +199,7 @@ struct APIInvocationTests {
             ["bi", "x"], ["bo", "-b", "x", "-r"], ["adi"], ["ado"], ["rmi", "x"], ["rmo", "x"], ["lsi"], ["lso"],
             ["rmu", "-tag", "x", "y"], ["inbounduser", "-tag", "x"], ["inboundusercount", "-tag", "x"], ["adrules"],
             ["rmrules", "x"], ["lsrules"], ["testroute", "tcp:a.test:80"], ["observe"],
-            ["routestats"], ["lsflows"], ["rmflows", "-all"],
+            ["routestats"], ["lsflows"], ["rmflows", "-all"], ["reload", "-dry-run"],
         ]
         let outcomes = try await CannedServer.run(
             lines, input: socks + #""outbounds": [{"tag": "b", "protocol": "freedom"}], "routing": {}}"#)

@@ -53,6 +53,8 @@ final class TidegateProcess {
 
     var isRunning: Bool { process?.isRunning ?? false }
 
+    func signal(_ number: Int32) { process?.signal(number) }
+
     /// SIGTERM; gives the exit status.
     func stop() -> Int32 {
         guard let process else { return -1 }
