@@ -16,7 +16,7 @@ package struct LibraryEntry: Sendable, Equatable {
     package let signature: String
     /// Some sentences; the first one says what it is for.
     package let text: String
-    /// Lua that can be pasted; empty for none.
+    /// Lua that can be pasted.
     package let example: String
 
     /// A name with a colon is a method.
@@ -25,7 +25,7 @@ package struct LibraryEntry: Sendable, Equatable {
         self.kind = kind ?? (name.contains(":") ? .method : .function)
         self.signature = signature
         self.text = text
-        self.example = example
+        self.example = example.isEmpty ? LibraryExamples.byName[name] ?? "" : example
     }
 
     /// The table or object type that it belongs to; empty for a global.
