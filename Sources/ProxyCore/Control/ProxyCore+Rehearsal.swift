@@ -102,6 +102,8 @@ extension ProxyCore: RehearsedCore {
     }
 
     package func pass(to uptime: Duration) async {
+        // What was logged before is in the files by then, whatever the machine is busy with.
+        services.log.flush()
         let passed = TimeAmount.nanoseconds(Int64(clamping: Int(uptime / .nanoseconds(1))))
         _ = try? await stageLoop.eventLoop.submit { [loop = stageLoop] in loop.pass(passed) }.get()
     }
