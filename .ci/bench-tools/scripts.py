@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What scripts cost: calls from Lua beside the same calls by a gRPC client, the schedules' own work and punctuality, and what the
-proxy loses to them."""
+proxy loses to them, also to those that do their worst."""
 from __future__ import annotations
 
 import json
@@ -11,10 +11,11 @@ import sys
 import time
 from collections.abc import Iterator
 
-from processes import (BenchError, cpu_seconds, free_ports, output, resident_kilobytes, running,
+from processes import (BenchError, cpu_seconds, echo_server, free_ports, output, resident_kilobytes, running,
                        wait_until_listening)
 from servers import shared_sections
 from table import Row, at_most
+from users import echo_p99_ms
 
 MATCHES = 1000
 """Counters that one query finds: two for each of 500 outbounds."""
@@ -62,12 +63,25 @@ on_stop(function() log.warning("late " .. table.concat(late, " ")) end)
 """
 
 
-def configuration(api: int, tunnel: int, target: int, scripts: list[str], outbounds: int = 0) -> dict:
+HOSTILE = {
+    "a loop without end": "while true do end",
+    "one that catches its stop": "local function spin() while true do end end while true do pcall(spin) end",
+    "one that eats memory": "local s = 'x' while true do s = s .. s end",
+    "a pattern that tries everything": "('a'):rep(2000):find(('a*'):rep(30) .. 'b')",
+    "calls without end": "while true do pcall(stats.get, 'x') end",
+}
+"""Runs that are stopped by a limit and begin again at once."""
+
+
+AMPLE = {"instructions": 10_000_000_000, "time": "300s"}
+TIGHT = {"instructions": 10_000_000_000, "time": "300ms", "memory": "8MB", "calls": 10_000}
+
+
+def configuration(api: int, tunnel: int, target: int, scripts: list[str], outbounds: int, limits: dict) -> dict:
     sections = shared_sections(tunnel, target)
     sections["log"] = {"loglevel": "warning", "access": "none"}
     sections["api"] = {"tag": "api", "listen": f"127.0.0.1:{api}", "services": ["StatsService"]}
     sections["outbounds"] += [{"tag": f"out-{number}", "protocol": "freedom"} for number in range(outbounds)]
-    limits = {"instructions": 10_000_000_000, "time": "300s"}
     sections["automation"] = {"limits": limits, "scripts": [{"file": script} for script in scripts]}
     return sections
 
@@ -75,7 +89,8 @@ def configuration(api: int, tunnel: int, target: int, scripts: list[str], outbou
 class Core:
     """A running tidegate with scripts; a context manager."""
 
-    def __init__(self, bench, name: str, target: int, scripts: dict[str, str], outbounds: int = 0):
+    def __init__(self, bench, name: str, target: int, scripts: dict[str, str], outbounds: int = 0,
+                 limits: dict = AMPLE):
         self.api, self.tunnel = free_ports(2)
         self.folder = bench.folder / name
         self.folder.mkdir()
@@ -83,7 +98,7 @@ class Core:
             (self.folder / file).write_text(text)
         files = [str(self.folder / file) for file in scripts]
         (self.folder / "config.json").write_text(
-            json.dumps(configuration(self.api, self.tunnel, target, files, outbounds)))
+            json.dumps(configuration(self.api, self.tunnel, target, files, outbounds, limits)))
         self.log = self.folder / "log"
         self.said = self.log.open("w")
         command = bench.peers.kinds["tidegate"][0]
@@ -167,7 +182,17 @@ def measure_punctuality(bench) -> Iterator[Row]:
     yield Row("memory of the core with them", "MB", {"tidegate": memory})
 
 
+def measure_hostile(bench) -> Iterator[Row]:
+    with echo_server(bench.folder) as target:
+        for what, body in {"no script": "", **HOSTILE}.items():
+            text = f"every('1ms', function() {body} end, {{ overlap = 'skip' }})" if body else ""
+            with Core(bench, f"hostile-{what.replace(' ', '-')}", target, {"hostile.lua": text}, limits=TIGHT) as core:
+                p99, _ = echo_p99_ms(bench.folder, core.tunnel, bench.seconds, lambda: time.sleep(0.05))
+            yield Row(f"p99 of an echo beside {what}", "ms", {"tidegate": p99})
+
+
 def measure_scripts(bench) -> Iterator[Row]:
     yield from measure_calls(bench)
     yield from measure_runs(bench)
     yield from measure_punctuality(bench)
+    yield from measure_hostile(bench)
