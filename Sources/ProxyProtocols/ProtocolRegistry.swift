@@ -56,6 +56,9 @@ package struct ProtocolRegistry: ProtocolFactory {
         inbound(Xray_Proxy_Shadowsocks2022_MultiUserServerConfig.self) { s throws(ControlError) in
             try Shadowsocks2022Inbound(s)
         }
+        inbound(Xray_Proxy_Shadowsocks2022_RelayServerConfig.self) { s throws(ControlError) in
+            try Shadowsocks2022Relay(s)
+        }
         inbound(Xray_Proxy_Socks_ServerConfig.self) { s throws(ControlError) in try SOCKSInbound(s) }
         inbound(Xray_Proxy_Http_ServerConfig.self) { s throws(ControlError) in try HTTPInbound(s) }
         inbound(Xray_Proxy_Dokodemo_Config.self) { s throws(ControlError) in try DokodemoInbound(s) }
@@ -75,7 +78,6 @@ package struct ProtocolRegistry: ProtocolFactory {
         }
         outbound(Xray_Proxy_Dns_Config.self) { s, assets throws(ControlError) in try DNSOutbound(s, assets: assets) }
 
-        missing("shadowsocks_2022 relay", inbound: "shadowsocks_2022.RelayServerConfig")
         missing("hysteria", inbound: "hysteria.ServerConfig")
         missing("tun", inbound: "tun.Config")
         missing("hysteria", outbound: "hysteria.ClientConfig")

@@ -111,6 +111,33 @@ import XrayProtos
         await client.stop()
     }
 
+    @Test func streamsAndDatagramsGoThroughARelay() async throws {
+        let echo = try UDPSocket()
+        echo.echoInBackground()
+        let server = try await CoreStage { _ in try ProxyHop.shadowsocks2022Users.inbound() }
+        let relay = try await CoreStage { _ in ProxyHop.relay(to: server.port) }
+        let datagrams = try await CoreStage(outbound: ProxyHop.throughRelay(port: relay.port)) { _ in
+            CoreStage.tunnel(to: echo.port, [.udp])
+        }
+        let streams = try await CoreStage(outbound: ProxyHop.throughRelay(port: relay.port)) { _ in
+            CoreStage.tunnel(to: server.server.port)
+        }
+        try await offPool {
+            let socket = try UDPSocket()
+            for size in [1, 1_200, 8_000] {
+                let datagram = [UInt8](repeating: 5, count: size)
+                try socket.send(datagram, to: datagrams.port)
+                #expect(try socket.receive().bytes == datagram)
+            }
+            let client = try TCPClient(port: streams.port)
+            try client.send(CoreStage.request(up: 100_000, down: 200_000))
+            _ = try client.receive(exactly: 200_000)
+        }
+        #expect(server.core.counterValue(named: "user>>>a@b>>>traffic>>>uplink") == 109_201)
+        #expect(relay.core.counterValue(named: "user>>>next@b>>>traffic>>>downlink") ?? 0 > 209_201)
+        for stage in [streams, datagrams, relay, server] { await stage.stop() }
+    }
+
     @Test func httpRefusesDatagrams() async throws {
         var http = Xray_Proxy_Http_ClientConfig()
         http.server = try ProxyHop.endpoint(9)

@@ -8,6 +8,32 @@ enum ProxyHop: CaseIterable {
     case vless, vmess, vmessChaCha, trojan, shadowsocks, shadowsocksXChaCha, shadowsocks2022, shadowsocks2022Users
     case shadowsocks2022ChaCha, socks, socksWithPassword, http
 
+    /// Settings of a relay in front of ``shadowsocks2022Users``, and of an outbound through it.
+    static func relay(to port: UInt16) -> Xray_Proxy_Shadowsocks2022_RelayServerConfig {
+        var config = Xray_Proxy_Shadowsocks2022_RelayServerConfig()
+        config.method = "2022-blake3-aes-256-gcm"
+        config.key = relayKey
+        config.network = [.tcp, .udp]
+        var destination = Xray_Proxy_Shadowsocks2022_RelayDestination()
+        destination.key = portKey
+        destination.address.address = .ip(Data([127, 0, 0, 1]))
+        destination.port = UInt32(port)
+        destination.email = "next@b"
+        config.destinations = [destination]
+        return config
+    }
+
+    static func throughRelay(port: UInt16) throws -> any SwiftProtobuf.Message {
+        var config = Xray_Proxy_Shadowsocks2022_ClientConfig()
+        config.address.address = .ip(Data([127, 0, 0, 1]))
+        config.port = UInt32(port)
+        config.method = "2022-blake3-aes-256-gcm"
+        config.key = "\(relayKey):\(portKey):\(userKey)"
+        return config
+    }
+
+    private static let relayKey = Data(repeating: 3, count: 32).base64EncodedString()
+
     static var forDatagrams: [ProxyHop] { allCases.filter { $0 != .http } }
 
     /// The longest datagram that the protocol carries, a little below what UDP does.

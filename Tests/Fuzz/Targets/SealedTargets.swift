@@ -67,6 +67,38 @@ extension FuzzTarget {
         },
     ]
 
+    /// What relays of Shadowsocks 2022 read.
+    static let relays: [FuzzTarget] = [
+        FuzzTarget("shadowsocks-2022-relay", seeds: { [Array(0..<48), key + named, named + named] }) { bytes in
+            var config = Xray_Proxy_Shadowsocks2022_RelayServerConfig()
+            config.method = "2022-blake3-aes-128-gcm"
+            config.key = "AAECAwQFBgcICQoLDA0ODw=="
+            config.destinations = [.init()]
+            config.destinations[0].key = "AAECAwQFBgcICQoLDA0ODw=="
+            config.destinations[0].address.domain = "next.example"
+            config.destinations[0].port = 1
+            let local = Endpoint(ip: .loopbackV4, port: 1)
+            guard let relay = try? Shadowsocks2022Relay(config) else { preconditionFailure("the settings are valid") }
+            if let opened = relay.datagramFormat?.open(ByteBuffer(bytes: bytes), from: local) {
+                require(opened.packet.payload.readableBytes + 16 == bytes.count, "one name is taken off")
+            }
+            var handshake = relay.accept(AcceptedConnection(source: local, local: local))
+            var buffer = ByteBuffer(bytes: bytes)
+            switch handshake.receive(&buffer) {
+            case .stream: require(buffer.readableBytes + 16 == bytes.count, "one name is taken off")
+            case .needMore: require(bytes.count < 32 && buffer.readableBytes == bytes.count, "a name is there in time")
+            case .reject: require(bytes.count >= 32, "a name is read before it is refused")
+            default: preconditionFailure("something else")
+            }
+        }
+    ]
+
+    /// The name of the key, as a request with that key as its salt has it.
+    private static var named: [UInt8] {
+        Shadowsocks2022Method.aes128GCM.identity(key: key, salt: key).encrypt(Shadowsocks2022Method.name(ofKey: key))
+            .bytes
+    }
+
     private static let key = (0..<16).map { UInt8($0) }
     private static let target = Destination(network: .tcp, address: .domain("example.com"), port: 80)
     private static let chunkSeeds: [[UInt8]] = [
