@@ -391,8 +391,10 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
+        // Otherwise an attempt to connect has failed, after which another one was begun.
+        guard self.context === context else { return }
         self.context = nil
-        left()
+        if isActive { left() }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

@@ -68,9 +68,16 @@ final class TransportGate: ChannelInboundHandler, RemovableChannelHandler, Expir
         loop.track(self)
     }
 
+    /// An attempt to connect that failed is no failure of the transport: another one may follow.
     func handlerRemoved(context: ChannelHandlerContext) {
-        fail(sawError ?? .ended)
-        self.context = nil
+        if self.context === context { self.context = nil }
+    }
+
+    /// No connection was made.
+    func cancel() {
+        onFailure = nil
+        onReady = nil
+        loop.untrack(self)
     }
 
     func channelActive(context: ChannelHandlerContext) {

@@ -32,8 +32,7 @@ extension CoreServices {
             try channel.pipeline.syncOperations.addHandler(gate)
             try channel.pipeline.syncOperations.addHandler(end)
         }
-        connected.whenFailure { ready.fail($0) }
-        return connected.flatMap { channel in ready.futureResult.map { channel } }
+        return gate.opened(connected, ready)
     }
 
     /// A channel with all layers of the first hop's transport, under what `top` adds.
@@ -79,8 +78,7 @@ extension CoreServices {
             try GRPCTunnelClient.add(
                 to: channel, plan, target: hop.plan.target, loop: loop, isSecure: !isPlain)
         }
-        connected.whenFailure { ready.fail($0) }
-        return connected.flatMap { channel in ready.futureResult.map { channel } }
+        return gate.opened(connected, ready)
     }
 
     /// A channel to the first hop's target: a socket, or what the next hop carries.
@@ -152,5 +150,18 @@ extension CoreServices {
             }
         }
         return hops
+    }
+}
+
+extension TransportGate {
+    /// The channel when it is connected and its transport is up, which `ready` tells.
+    fileprivate func opened(
+        _ connected: EventLoopFuture<any Channel>, _ ready: EventLoopPromise<Void>
+    ) -> EventLoopFuture<any Channel> {
+        connected.assumeIsolated().whenFailure { error in
+            self.cancel()
+            ready.fail(error)
+        }
+        return connected.flatMap { channel in ready.futureResult.map { channel } }
     }
 }
