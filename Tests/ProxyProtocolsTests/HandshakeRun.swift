@@ -65,8 +65,8 @@ func run(
         case .fallback(let request):
             var nothing = ByteBuffer()
             var preface = ""
-            if var handshake = request.dial.handshake, case .send(let bytes) = handshake.receive(&nothing) {
-                preface = hex(bytes)
+            if let header = request.dial.proxyHeader, let target = header.target {
+                preface = PROXYHeader.bytes(header.version, source: header.source, target: target).map(hex) ?? ""
             }
             outcome.result = .fallback(
                 target: request.dial.unixPath ?? "\(request.dial.target)", preface: preface, reason: request.reason)

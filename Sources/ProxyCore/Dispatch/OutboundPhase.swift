@@ -72,6 +72,7 @@ final class OutboundPhase: StreamPhase, StreamEndOwner, @unchecked Sendable {  /
             far.abort()
             return
         }
+        if let channel = far.channel, let header = plan.proxyHeader?.bytes(on: channel) { far.send(header) }
         guard let handshake = plan.handshake else {
             join()
             return

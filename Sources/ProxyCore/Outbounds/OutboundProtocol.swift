@@ -82,10 +82,32 @@ package struct DialPlan {
     package var localAddress: IPAddress?
     /// The far side's body format; nil = payload as it is.
     package var codec: (any StreamCodec)?
+    /// A header in front of everything, that tells the far side where the connection comes from.
+    package var proxyHeader: ProxyHeader?
     /// What is said to the far side before payload flows; nil = nothing.
     package var handshake: (any ClientHandshake)?
     /// The codec is a ``DirectCopyCodec``: TLS 1.3 on a socket is needed.
     package var copiesDirectly = false
+
+    package struct ProxyHeader: Equatable, Sendable {
+        /// 1 or 2.
+        package var version: Int
+        package var source: Endpoint
+        /// Nil = the address that was dialled.
+        package var target: Endpoint?
+
+        package init(version: Int, source: Endpoint, target: Endpoint? = nil) {
+            self.version = version
+            self.source = source
+            self.target = target
+        }
+
+        /// The header for a connection.
+        func bytes(on channel: any Channel) -> ByteBuffer? {
+            let dialled = channel.remoteAddress.flatMap(Endpoint.init) ?? .unspecified
+            return PROXYHeader.bytes(version, source: source, target: target ?? dialled)
+        }
+    }
 
     package init(
         target: Destination, resolution: DomainResolution = .asIs,

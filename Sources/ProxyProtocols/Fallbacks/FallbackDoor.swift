@@ -35,8 +35,9 @@ package struct FallbackDoor: Sendable {
             plan = DialPlan(target: Destination(network: .unix, address: .domain(path), port: 0))
             plan.unixPath = path
         }
-        if let header = PROXYHeader.bytes(fallback.proxyHeader, source: connection.source, target: connection.local) {
-            plan.handshake = PrefaceHandshake(header)
+        if fallback.proxyHeader > 0 {
+            plan.proxyHeader = DialPlan.ProxyHeader(
+                version: fallback.proxyHeader, source: connection.source, target: connection.local)
         }
         return .fallback(FallbackRequest(dial: plan, reason: reason))
     }

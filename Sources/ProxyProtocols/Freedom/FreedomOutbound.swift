@@ -6,7 +6,7 @@ package import XrayProtos
 
 /// Connects to the target itself.
 ///
-/// `fragment`, `noises` and `proxyProtocol` are refused. The level in `userLevel` is not looked at: the session's applies.
+/// `fragment` and `noises` are refused. The level in `userLevel` is not looked at: the session's applies.
 package final class FreedomOutbound: OutboundProtocol {
     package let name = "freedom"
     package let isDirect = true
@@ -16,12 +16,17 @@ package final class FreedomOutbound: OutboundProtocol {
     private let address: Address?
     /// Replaces the target's port; 0 = kept.
     private let port: UInt16
+    /// 0 = none, else the version of the PROXY header in front of each stream.
+    private let proxyHeader: Int
 
     package init(_ config: Xray_Proxy_Freedom_Config) throws(ControlError) {
         let scope = "proxy/freedom"
         guard !config.hasFragment else { throw .notAvailable(scope, "fragment") }
         guard config.noises.isEmpty else { throw .notAvailable(scope, "noises") }
-        guard config.proxyProtocol == 0 else { throw .notAvailable(scope, "proxyProtocol") }
+        guard config.proxyProtocol <= 2 else {
+            throw ControlError("\(scope): invalid PROXY protocol version, \(config.proxyProtocol) (known: 0, 1, 2)")
+        }
+        proxyHeader = Int(config.proxyProtocol)
         resolution = try DomainResolution(config.domainStrategy, scope: scope)
         rules = try FinalRules(config.finalRules)
         let server = config.destinationOverride.server
@@ -39,7 +44,9 @@ package final class FreedomOutbound: OutboundProtocol {
         if let admits, let ip = target.address.ip, !admits(ip, target.port) {
             return .refuse("\(target) is not open to this inbound's users: blocked by finalRules or their default")
         }
-        return .dial(DialPlan(target: target, resolution: resolution, admits: admits))
+        var plan = DialPlan(target: target, resolution: resolution, admits: admits)
+        if proxyHeader > 0 { plan.proxyHeader = DialPlan.ProxyHeader(version: proxyHeader, source: session.source) }
+        return .dial(plan)
     }
 
     package func packets(for session: Session) -> PacketPlan {

@@ -131,6 +131,13 @@ struct FreedomOutboundTests {
         #expect(try plan(outbound, session()).resolution == resolution)
     }
 
+    @Test(arguments: [1, 2]) func theClientsAddressIsToldWhereThatIsAskedFor(version: Int) throws {
+        let session = session(to: "127.0.0.1")
+        #expect(try plan(outbound(), session).proxyHeader == nil)
+        let told = try plan(outbound { $0.proxyProtocol = UInt32(version) }, session).proxyHeader
+        #expect(told == DialPlan.ProxyHeader(version: version, source: session.source))
+    }
+
     @Test func settingsThatAreNotThereAreRefusedByName() {
         #expect(throws: ControlError("proxy/freedom: not available in this build: fragment")) {
             try outbound { $0.fragment = .init() }
@@ -138,8 +145,8 @@ struct FreedomOutboundTests {
         #expect(throws: ControlError("proxy/freedom: not available in this build: noises")) {
             try outbound { $0.noises = [.init()] }
         }
-        #expect(throws: ControlError("proxy/freedom: not available in this build: proxyProtocol")) {
-            try outbound { $0.proxyProtocol = 1 }
+        #expect(throws: ControlError("proxy/freedom: invalid PROXY protocol version, 3 (known: 0, 1, 2)")) {
+            try outbound { $0.proxyProtocol = 3 }
         }
         #expect(throws: ControlError("proxy/freedom: not available in this build: geoip:CN in finalRules")) {
             try outbound {

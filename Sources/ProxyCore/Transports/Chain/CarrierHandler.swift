@@ -11,6 +11,7 @@ final class CarrierHandler: ChannelDuplexHandler {
     typealias OutboundOut = ByteBuffer
 
     private let name: String
+    private let proxyHeader: DialPlan.ProxyHeader?
     private var greeting: (any ClientHandshake)?
     private let codec: (any StreamCodec)?
     private let uplink: Counter?
@@ -21,6 +22,7 @@ final class CarrierHandler: ChannelDuplexHandler {
 
     init(_ outbound: Outbound, _ plan: DialPlan) {
         name = outbound.tag
+        proxyHeader = plan.proxyHeader
         greeting = plan.handshake
         codec = plan.codec
         uplink = outbound.uplink
@@ -28,6 +30,10 @@ final class CarrierHandler: ChannelDuplexHandler {
     }
 
     func channelActive(context: ChannelHandlerContext) {
+        if let header = proxyHeader?.bytes(on: context.channel) {
+            uplink?.add(header.readableBytes)
+            context.writeAndFlush(wrapOutboundOut(header), promise: nil)
+        }
         var nothing = ByteBuffer()
         greet(&nothing, context)
     }

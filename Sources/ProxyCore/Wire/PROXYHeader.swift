@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import NIOCore
-import ProxyModel
+package import NIOCore
+package import ProxyModel
 
-/// The header that load balancers put in front of a connection to tell where it comes from: versions 1 (text) and 2 (binary)
-/// of the PROXY protocol, <https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt>.
-enum PROXYHeader {
+/// The header in front of a connection that tells where it comes from: versions 1 (text) and 2 (binary) of the PROXY protocol,
+/// <https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt>.
+package enum PROXYHeader {
     struct Addresses: Equatable {
         var source: Endpoint
         var local: Endpoint
@@ -29,6 +29,32 @@ enum PROXYHeader {
         if bytes.starts(with: prefix) { return readText(&buffer) }
         let isBeginning = signature.starts(with: bytes) || prefix.starts(with: bytes)
         return isBeginning ? .needMore : .invalid
+    }
+
+    /// The header of version 1 or 2; nil for another version. Ends that are no addresses make one that says "unknown".
+    package static func bytes(_ version: Int, source: Endpoint, target: Endpoint) -> ByteBuffer? {
+        let isKnown = source != .unspecified && source.ip.isIPv4 == target.ip.isIPv4
+        switch version {
+        case 1:
+            guard isKnown else { return ByteBuffer(string: "PROXY UNKNOWN\r\n") }
+            let family = source.ip.isIPv4 ? "TCP4" : "TCP6"
+            return ByteBuffer(string: "PROXY \(family) \(source.ip) \(target.ip) \(source.port) \(target.port)\r\n")
+        case 2:
+            var header = ByteBuffer(bytes: signature)
+            guard isKnown else {
+                header.writeBytes([0x20, 0x00, 0x00, 0x00])
+                return header
+            }
+            header.writeBytes([0x21, source.ip.isIPv4 ? 0x11 : 0x21])
+            header.writeInteger(UInt16(source.ip.isIPv4 ? 12 : 36))
+            header.writeBytes(source.ip.bytes)
+            header.writeBytes(target.ip.bytes)
+            header.writeInteger(source.port)
+            header.writeInteger(target.port)
+            return header
+        default:
+            return nil
+        }
     }
 
     private static func readText(_ buffer: inout ByteBuffer) -> Outcome {
@@ -93,50 +119,5 @@ enum PROXYHeader {
             let sourcePort = body.readInteger(as: UInt16.self), let localPort = body.readInteger(as: UInt16.self)
         else { return nil }
         return Addresses(source: Endpoint(ip: source, port: sourcePort), local: Endpoint(ip: local, port: localPort))
-    }
-}
-
-/// Takes the PROXY header off the front of a connection, then takes itself out. A connection without one is refused.
-/// Confined to its channel's event loop.
-final class PROXYHeaderHandler: ChannelInboundHandler, RemovableChannelHandler {
-    typealias InboundIn = ByteBuffer
-    typealias InboundOut = ByteBuffer
-
-    private let info: TransportInfo
-    private var received = ByteBuffer()
-    private var isDone = false
-
-    init(info: TransportInfo) {
-        self.info = info
-    }
-
-    /// The layers above begin behind the header.
-    func channelActive(context: ChannelHandlerContext) {}
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard !isDone else { return }
-        var part = unwrapInboundIn(data)
-        received.writeBuffer(&part)
-    }
-
-    func channelReadComplete(context: ChannelHandlerContext) {
-        guard !isDone else { return }
-        switch PROXYHeader.read(&received) {
-        case .needMore:
-            context.fireChannelReadComplete()
-        case .invalid:
-            isDone = true
-            context.fireErrorCaught(TransportFailure("no PROXY header"))
-        case .header(let addresses):
-            isDone = true
-            if let addresses {
-                info.source = addresses.source
-                info.local = addresses.local
-            }
-            context.fireChannelActive()
-            if received.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(received)) }
-            context.fireChannelReadComplete()
-            context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
-        }
     }
 }

@@ -50,4 +50,43 @@ struct PROXYHeaderTests {
         Array(("PROXY " + String(repeating: "x", count: 110)).utf8), signature + [0x31, 0x11, 0, 0],
         signature + [0x21, 0x99, 0, 0], signature + [0x21, 0x11, 0, 4, 1, 2, 3, 4],
     ]) func otherBytesAreInvalid(_ bytes: [UInt8]) { #expect(read(bytes).0 == .invalid) }
+
+    private static let source = Endpoint(ip: .loopbackV4, port: 34270)
+    private static let target = Endpoint(ip: .loopbackV4, port: 22012)
+
+    private func written(_ version: Int, _ source: Endpoint, _ target: Endpoint) -> [UInt8]? {
+        PROXYHeader.bytes(version, source: source, target: target).map { Array($0.readableBytesView) }
+    }
+
+    /// The bytes that Xray 26.7.28 sent.
+    @Test func addressesAreWrittenAsTheOriginalWritesThem() {
+        #expect(
+            written(1, Self.source, Self.target)
+                == Array("PROXY TCP4 127.0.0.1 127.0.0.1 34270 22012\r\n".utf8))
+        #expect(
+            written(2, Self.source, Self.target) == Self.signature
+                + [0x21, 0x11, 0, 12, 127, 0, 0, 1, 127, 0, 0, 1, 0x85, 0xde, 0x55, 0xfc])
+    }
+
+    @Test func longAddressesHaveAFormOfTheirOwn() {
+        let (source, target) = (Endpoint(ip: .loopbackV6, port: 1), Endpoint(ip: .loopbackV6, port: 2))
+        #expect(written(1, source, target) == Array("PROXY TCP6 ::1 ::1 1 2\r\n".utf8))
+        let one = [UInt8](repeating: 0, count: 15) + [1]
+        #expect(written(2, source, target) == Self.signature + [0x21, 0x21, 0, 36] + one + one + [0, 1, 0, 2])
+    }
+
+    @Test(arguments: [1, 2]) func whatIsWrittenIsRead(_ version: Int) throws {
+        for target in [Self.target, Endpoint(ip: .v6(high: 1 << 60, low: 7), port: 65_535)] {
+            let source = target.ip.isIPv4 ? Self.source : Endpoint(ip: .loopbackV6, port: 9)
+            let bytes = try #require(written(version, source, target))
+            #expect(read(bytes).0 == .header(PROXYHeader.Addresses(source: source, local: target)))
+        }
+    }
+
+    @Test func endsWithoutAddressesAreUnknown() {
+        #expect(written(1, .unspecified, Self.target) == Array("PROXY UNKNOWN\r\n".utf8))
+        #expect(written(2, .unspecified, Self.target) == Self.signature + [0x20, 0, 0, 0])
+        #expect(written(2, Endpoint(ip: .loopbackV6, port: 9), Self.target) == Self.signature + [0x20, 0, 0, 0])
+        #expect(written(0, Self.source, Self.target) == nil)
+    }
 }
