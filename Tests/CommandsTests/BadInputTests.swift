@@ -78,6 +78,30 @@ import Testing
         }
     }
 
+    @Test func settingsWithoutEffectAreToldByTheirPlaces() async throws {
+        try await offPool {
+            let folder = try TestCertificates.shared().folder.path
+            let certificate = #"{"certificateFile": "\#(folder)/server.pem", "keyFile": "\#(folder)/server.key""#
+            let process = try TidegateProcess(
+                configuration: """
+                    {"inbounds": [{"port": 9, "protocol": "vless", "settings": {"decryption": "none", "clients": []},
+                       "streamSettings": {"security": "tls", "tlsSettings": {"enableSessionResumption": true,
+                         "certificates": [\(certificate)}, \(certificate), "ocspStapling": 3600, "buildChain": true}]}}}],
+                     "outbounds": [{"protocol": "freedom"}, {"tag": "b", "protocol": "freedom", "streamSettings":
+                       {"security": "tls", "tlsSettings": {"enableSessionResumption": true}}}]}
+                    """)
+            let result = try TidegateProcess.run(
+                ["check", "-c", process.folder.appendingPathComponent("config.json").path])
+            #expect(result.status == 0)
+            let lines = result.errors.split(separator: "\n").map(String.init)
+            let tls = "streamSettings.tlsSettings"
+            #expect(lines.count == 3, "\(lines)")
+            #expect(lines[0].hasPrefix("warning: inbounds[0].\(tls).certificates[1].ocspStapling: not available"))
+            #expect(lines[1].hasPrefix("warning: inbounds[0].\(tls).certificates[1].buildChain: "))
+            #expect(lines[2].hasPrefix("warning: outbounds[1].\(tls).enableSessionResumption: not available"))
+        }
+    }
+
     @Test func scriptsThatMisbehaveDisturbNothing() async throws {
         try await offPool {
             let server = try ByteServer()

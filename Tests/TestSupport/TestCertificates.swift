@@ -2,7 +2,8 @@
 package import Foundation
 
 /// Certificates for tests, made by `openssl` when they are first needed: an authority (`authority.pem`), and from it
-/// `server.pem` for proxy.example and *.wild.example, `other.pem` for other.example, `client.pem`, each with a `.key`.
+/// `server.pem` for proxy.example and *.wild.example, `other.pem` for other.example, `client.pem`, each with a `.key`; and
+/// `stranger.pem`, which signed itself.
 package struct TestCertificates: Sendable {
     package let folder: URL
 
@@ -19,6 +20,9 @@ package struct TestCertificates: Sendable {
             "-subj",
             "/CN=Test Authority", "-keyout", "authority.key", "-out", "authority.pem", "-addext",
             "keyUsage=critical,keyCertSign,cRLSign")
+        try certificates.openssl(
+            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
+            "-subj", "/CN=Stranger", "-keyout", "stranger.key", "-out", "stranger.pem")
         try certificates.issue("server", names: ["DNS:proxy.example", "DNS:*.wild.example", "IP:127.0.0.1"])
         try certificates.issue("other", names: ["DNS:other.example"])
         try certificates.issue("client", names: ["DNS:client.example"])

@@ -168,7 +168,9 @@ struct InboundListener: Sendable {
         let services = services
         let loops = loops
         let carriesStreams = owner.inbound.transport.grpc != nil
+        let usesMultipathTCP = kind != .unix && owner.inbound.transport.socket.usesMultipathTCP
         return ServerBootstrap(group: group)
+            .enableMPTCP(usesMultipathTCP)
             .serverChannelOption(Self.sharedPort, value: kind == .sharing ? 1 : 0)
             .serverChannelOption(.autoRead, value: takeover == nil)
             .serverChannelOption(.backlog, value: 4096)
@@ -188,6 +190,8 @@ struct InboundListener: Sendable {
             .childChannelOption(.writeBufferWaterMark, value: StreamSockets.waterMark)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    // SwiftNIO leaves it out there, because some kernels do not know it.
+                    if usesMultipathTCP { try? channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1) }
                     guard let loop = loops.context(of: channel.eventLoop) else { throw ChannelError.ioOnClosedChannel }
                     let inbound = owner.inbound
                     if let plan = inbound.transport.grpc {

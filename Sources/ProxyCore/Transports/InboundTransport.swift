@@ -49,17 +49,9 @@ struct InboundTransport: Sendable {
             }
             self.grpc = grpc
             tls = try effective.tls.map { config throws(ControlError) in
-                try TLSServerPlan(config, alpn: alpn) { result in
-                    switch result {
-                    case .success:
-                        log.write(.info, "transport/internet/tls", "new certificates are in use for the inbound \(tag)")
-                    case .failure(let error):
-                        log.write(
-                            .warning, "transport/internet/tls",
-                            "the changed certificates of the inbound \(tag) are not used > \(error)")
-                    }
-                }
+                try TLSServerPlan(config, alpn: alpn) { TLSSettings.report($0, of: "inbound \(tag)", to: log) }
             }
+            socket.warnAboutMultipathTCP(of: "inbound \(tag)", to: log)
         } catch {
             throw error.within("app/proxyman/inbound: failed to parse stream config")
         }

@@ -71,7 +71,9 @@ struct OutboundTransport: Sendable {
                 grpc = GRPCClientPlan(config, serverName: host, isSecure: effective.tls != nil)
             }
             self.grpc = grpc
-            tls = try effective.tls.map { config throws(ControlError) in try TLSClientPlan(config, alpn: alpn) }
+            tls = try effective.tls.map { config throws(ControlError) in
+                try TLSClientPlan(config, alpn: alpn) { TLSSettings.report($0, of: "outbound \(tag)", to: log) }
+            }
             let fingerprint = effective.tls?.fingerprint ?? ""
             if !fingerprint.isEmpty, fingerprint != "unsafe", fingerprint != "hellogolang" {
                 log.write(
@@ -79,6 +81,7 @@ struct OutboundTransport: Sendable {
                     "the fingerprint \(fingerprint) of the outbound \(tag) is not imitated; its TLS hello is BoringSSL's"
                 )
             }
+            socket.warnAboutMultipathTCP(of: "outbound \(tag)", to: log)
             if config.socketSettings.happyEyeballs.tryDelayMs > 0 {
                 log.write(
                     .warning, "transport/internet",

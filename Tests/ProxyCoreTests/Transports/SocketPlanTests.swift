@@ -49,6 +49,36 @@ import XrayProtos
         }
     }
 
+    @Test func socketsOfMultipathTCPCarryTraffic() async throws {
+        /// How many there are of a protocol on this machine.
+        func count(_ name: String) throws -> Int {
+            let table = try String(contentsOfFile: "/proc/net/protocols", encoding: .utf8)
+            let line = table.split(separator: "\n").first { $0.hasPrefix("\(name) ") }
+            return line.flatMap { Int($0.split(separator: " ")[2]) } ?? 0
+        }
+        guard SocketPlan.hasMultipathTCP else { return }
+        var stream = StreamSettings.Config()
+        stream.socketSettings.tcpMptcp = true
+        let stage = try await HopStage(server: stream, client: stream)
+        #expect(try await stage.works())
+        #expect(try count("MPTCP") > 0)
+        await stage.stop()
+    }
+
+    @Test func multipathTCPThatTheKernelLacksIsToldAndLeftOut() throws {
+        var config = Xray_Transport_Internet_SocketConfig()
+        config.tcpMptcp = true
+        let lines = try LogLines()
+        for hasIt in [true, false] {
+            let plan = try SocketPlan(config, .listening, hasMultipathTCP: hasIt)
+            #expect(plan.usesMultipathTCP == hasIt)
+            plan.warnAboutMultipathTCP(of: "inbound a", to: lines.log)
+            let isTold = lines.text.contains(
+                "[Warning] transport/internet: sockopt.tcpMptcp of the inbound a has no effect")
+            #expect(isTold == !hasIt)
+        }
+    }
+
     @Test func socketsWithOptionsCarryTraffic() async throws {
         var stream = StreamSettings.Config()
         stream.socketSettings.tfo = 256

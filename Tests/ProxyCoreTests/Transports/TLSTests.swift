@@ -165,6 +165,61 @@ import XrayProtos
         #expect(plan.context(for: "other.example") != nil, "the old certificate stays at work")
     }
 
+    @Test(arguments: [("client", true), ("server", true), ("stranger", false), (nil, false)] as [(String?, Bool)])
+    func clientHasToShowACertificateOfTheInboundsAuthority(_ name: String?, _ isRight: Bool) async throws {
+        let server = try Self.server { $0.certificate.append(contentsOf: try Self.authority()) }
+        for version in ["1.2", "1.3"] {
+            let client = try Self.client {
+                $0.serverName = "proxy.example"
+                $0.maxVersion = version
+                $0.certificate = try Self.authority()
+                if let name { $0.certificate.append(try StreamSettings.certificate(name)) }
+            }
+            let stage = try await HopStage(server: server, client: client)
+            #expect(try await stage.works() == isRight)
+            let reasons = isRight ? [] : ["TLS handshake failed"]
+            try await eventually { stage.server.core.rejectedHandshakes.map(\.reason) == reasons }
+            await stage.stop()
+        }
+    }
+
+    @Test func changedFilesOfAnOutboundAreTakenIntoUse() async throws {
+        let certificates = try TestCertificates.shared()
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("reload-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        func install(_ from: String, _ to: String) throws {
+            let bytes = try Data(contentsOf: certificates.folder.appendingPathComponent(from))
+            try bytes.write(to: folder.appendingPathComponent(to), options: .atomic)
+        }
+        for (from, to) in [("client.key", "live.key"), ("client.pem", "live.pem"), ("authority.pem", "ca.pem")] {
+            try install(from, to)
+        }
+        var pair = Xray_Transport_Internet_Tls_Certificate()
+        pair.certificatePath = folder.appendingPathComponent("live.pem").path
+        pair.keyPath = folder.appendingPathComponent("live.key").path
+        var authority = Xray_Transport_Internet_Tls_Certificate()
+        authority.usage = .authorityVerify
+        authority.certificatePath = folder.appendingPathComponent("ca.pem").path
+        let reports = Mutex<[Bool]>([])
+        let plan = try TLSClientPlan(tlsConfig { $0.certificate = [pair, authority] }, alpn: [], interval: .zero) {
+            result in reports.withLock { $0.append((try? result.get()) != nil) }
+        }
+        var last = plan.currentContext
+        #expect(plan.currentContext === last)
+        try install("stranger.pem", "ca.pem")
+        try await eventually { plan.currentContext !== last }
+        last = plan.currentContext
+        for (from, to) in [("other.key", "live.key"), ("other.pem", "live.pem")] { try install(from, to) }
+        try await eventually { plan.currentContext !== last && reports.withLock { $0.last } == true }
+        last = plan.currentContext
+        try Data("nonsense".utf8).write(to: folder.appendingPathComponent("ca.pem"), options: .atomic)
+        try await eventually {
+            _ = plan.currentContext; return reports.withLock { $0.last } == false
+        }
+        #expect(plan.currentContext === last, "the old ones stay at work")
+    }
+
     private func tlsConfig(_ change: (inout StreamSettings.TLS) throws -> Void) rethrows -> StreamSettings.TLS {
         var tls = StreamSettings.TLS()
         try change(&tls)
@@ -182,7 +237,7 @@ import XrayProtos
 
     @Test(arguments: [
         "no certificate for the inbound", "usage issue", "encrypted client hello", "unsupported curve name: P-9",
-        "invalid X509 key pair", "do not go together",
+        "invalid X509 key pair", "do not go together", "failed to append cert",
     ])
     func settingsThatCannotBeUsedAreRefusedByName(_ part: String) async throws {
         let stream = try StreamSettings.tls { tls in
@@ -192,6 +247,9 @@ import XrayProtos
             case "usage issue": tls.certificate[0].usage = .authorityIssue
             case "encrypted client hello": tls.echServerKeys = Data([1])
             case "unsupported curve name: P-9": tls.curvePreferences = ["P-9"]
+            case "failed to append cert":
+                tls.certificate.append(try StreamSettings.certificate("authority", usage: .authorityVerify))
+                tls.certificate[1].certificate = Data("nonsense".utf8)
             case "invalid X509 key pair": tls.certificate[0].certificate = Data("nonsense".utf8)
             default: tls.certificate[0].keyPath = try TestCertificates.shared().path("other.key")
             }

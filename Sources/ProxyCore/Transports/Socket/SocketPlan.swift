@@ -2,6 +2,8 @@
 import ControlAPI
 import Glibc
 import NIOCore
+import ProxyModel
+import Telemetry
 import XrayProtos
 
 /// The `sockopt` object: what is asked of the kernel for an inbound's or outbound's sockets. Made once; an option that the
@@ -28,12 +30,14 @@ struct SocketPlan: Sendable, Equatable {
     /// Set on a listening socket before it is bound (accepted ones inherit them), or on one that is about to connect.
     private(set) var options: [Option] = []
     private(set) var usesMultipathTCP = false
+    private var lacksMultipathTCP = false
     private(set) var acceptsProxyHeader = false
     /// How an outbound's server name is resolved.
     private(set) var resolution = DomainResolution.asIs
 
     // The numbers of tcp(7) and ip(7) on Linux, some of which Glibc's module map leaves out.
     private static let tcp: Int32 = 6
+    private static let multipathTCP: Int32 = 262
     private static let maxSegment: Int32 = 2
     private static let keepIdle: Int32 = 4
     private static let keepInterval: Int32 = 5
@@ -49,8 +53,11 @@ struct SocketPlan: Sendable, Equatable {
     /// Nothing asked for.
     init() {}
 
+    /// - Parameter hasMultipathTCP: The kernel can make such sockets.
     /// - Throws: For options that this build does not have, by name.
-    init(_ config: Xray_Transport_Internet_SocketConfig, _ side: Side) throws(ControlError) {
+    init(
+        _ config: Xray_Transport_Internet_SocketConfig, _ side: Side, hasMultipathTCP: Bool = Self.hasMultipathTCP
+    ) throws(ControlError) {
         if config.mark != 0 { add("SO_MARK", SOL_SOCKET, SO_MARK, config.mark) }
         if !config.interface.isEmpty {
             try add("SO_BINDTODEVICE", SOL_SOCKET, SO_BINDTODEVICE, name: config.interface)
@@ -70,7 +77,8 @@ struct SocketPlan: Sendable, Equatable {
         if config.tcpMaxSeg > 0 { add("TCP_MAXSEG", Self.tcp, Self.maxSegment, config.tcpMaxSeg) }
         if side == .listening, config.v6Only { add("IPV6_V6ONLY", 41, Self.only6, 1) }
         for custom in config.customSockopt { try add(custom) }
-        usesMultipathTCP = config.tcpMptcp
+        usesMultipathTCP = config.tcpMptcp && hasMultipathTCP
+        lacksMultipathTCP = config.tcpMptcp && !hasMultipathTCP
         acceptsProxyHeader = config.acceptProxyProtocol
         resolution = DomainResolution(config.domainStrategy)
         guard config.addressPortStrategy == .none else {
@@ -118,6 +126,23 @@ struct SocketPlan: Sendable, Equatable {
         default:
             throw ControlError("transport/internet: \(label): unknown type (known: int, str): \(custom.type)")
         }
+    }
+
+    /// Whether the kernel can make sockets of Multipath TCP (RFC 8684).
+    static let hasMultipathTCP = {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), multipathTCP)
+        guard descriptor >= 0 else { return false }
+        close(descriptor)
+        return true
+    }()
+
+    /// Tells that the settings ask for what the kernel has not; the sockets are plain ones then.
+    /// - Parameter owner: Whose they are, as in `inbound TAG`.
+    func warnAboutMultipathTCP(of owner: String, to log: CoreLog) {
+        guard lacksMultipathTCP else { return }
+        log.write(
+            .warning, "transport/internet",
+            "sockopt.tcpMptcp of the \(owner) has no effect: the kernel has no Multipath TCP, or it is switched off")
     }
 
     /// Sets the options; on the channel's event loop, before the socket is bound or connected.

@@ -9,16 +9,32 @@ import XrayProtos
 
 /// How a TLS outbound proves its server, and what it says in its hello. Made once; thread-safe.
 struct TLSClientPlan: Sendable {
-    private let context: NIOSSLContext
+    private let context: FileBacked<NIOSSLContext>
     let serverName: String
     private let names: [String]
     private let pins: Set<Data>
 
-    /// - Parameter alpn: What is offered where the settings name no protocols.
-    init(_ config: Xray_Transport_Internet_Tls_Config, alpn: [String]) throws(ControlError) {
+    /// - Parameters:
+    ///   - alpn: What is offered where the settings name no protocols.
+    ///   - report: Told of files that were taken into use, or could not be.
+    init(
+        _ config: Xray_Transport_Internet_Tls_Config, alpn: [String],
+        interval: TimeAmount = CertificateFiles.interval,
+        report: @escaping @Sendable (Result<Void, ControlError>) -> Void = { _ in }
+    ) throws(ControlError) {
         serverName = config.serverName
         names = config.verifyPeerCertByName
         pins = Set(config.pinnedPeerCertSha256)
+        context = try FileBacked(
+            paths: CertificateFiles.paths(config.certificate), interval: interval, report: report
+        ) { reread throws(ControlError) in
+            try Self.load(config, alpn: alpn, reread: reread)
+        }
+    }
+
+    private static func load(
+        _ config: Xray_Transport_Internet_Tls_Config, alpn: [String], reread: Bool
+    ) throws(ControlError) -> NIOSSLContext {
         var tls = TLSConfiguration.makeClientConfiguration()
         try TLSSettings.apply(config, to: &tls, alpn: alpn)
         // Names are compared here: the library would take the address that was dialled for the name that was asked for.
@@ -27,22 +43,26 @@ struct TLSClientPlan: Sendable {
         for certificate in config.certificate {
             switch certificate.usage {
             case .encipherment:
-                // The last one wins; the original lets the server's request choose.
-                let pair = try KeyPair(certificate)
+                // The last one wins.
+                let pair = try KeyPair(certificate, reread: reread && !certificate.oneTimeLoading)
                 tls.certificateChain = pair.chain.map { .certificate($0) }
                 tls.privateKey = .privateKey(pair.key)
             case .authorityVerify:
-                tls.additionalTrustRoots.append(.certificates(try Self.authorities(certificate)))
+                break
             case .authorityIssue, .UNRECOGNIZED:
                 throw TLSSettings.unavailable("a certificate with the usage issue", "it is for inbounds")
             }
         }
+        let authorities = try CertificateFiles.authorities(config.certificate, reread: reread)
+        if !authorities.isEmpty { tls.additionalTrustRoots.append(.certificates(authorities)) }
         do {
-            context = try NIOSSLContext(configuration: tls)
+            return try NIOSSLContext(configuration: tls)
         } catch {
             throw ControlError("transport/internet/tls: unusable settings > \(TLSSettings.text(of: error))")
         }
     }
+
+    var currentContext: NIOSSLContext { context.value }
 
     /// Adds the layer for a connection to `target`, which lends its name where the settings have none.
     /// - Throws: For a name that cannot stand in a hello.
@@ -53,7 +73,7 @@ struct TLSClientPlan: Sendable {
         guard pins.isEmpty else {
             let pins = pins
             let handler = try NIOSSLClientHandler(
-                context: context, serverHostname: hello,
+                context: currentContext, serverHostname: hello,
                 customVerificationCallback: { chain, promise in
                     promise.succeed(Self.isPinned(chain, pins) ? .certificateVerified : .failed)
                 }, configuration: TLSSettings.handler)
@@ -63,7 +83,7 @@ struct TLSClientPlan: Sendable {
         }
         let names = names.isEmpty ? [name] : names
         let handler = try NIOSSLClientHandler(
-            context: context, serverHostname: hello, configuration: TLSSettings.handler)
+            context: currentContext, serverHostname: hello, configuration: TLSSettings.handler)
         try pipeline.addHandler(handler)
         try pipeline.addHandler(TLSCeiling(info: nil) { Self.fault(of: handler.peerCertificate, names) })
     }
@@ -81,20 +101,5 @@ struct TLSClientPlan: Sendable {
     private static func isPinned(_ chain: [NIOSSLCertificate], _ pins: Set<Data>) -> Bool {
         guard let leaf = try? chain.first?.toDERBytes() else { return false }
         return pins.contains(Data(SHA256.hash(data: leaf)))
-    }
-
-    private static func authorities(
-        _ config: Xray_Transport_Internet_Tls_Certificate
-    ) throws(ControlError) -> [NIOSSLCertificate] {
-        do {
-            let data =
-                config.certificate.isEmpty && !config.certificatePath.isEmpty
-                ? try Data(contentsOf: URL(fileURLWithPath: config.certificatePath)) : config.certificate
-            return try NIOSSLCertificate.fromPEMBytes([UInt8](data))
-        } catch {
-            throw ControlError(
-                "transport/internet/tls: failed to append cert: \(config.certificatePath) > "
-                    + TLSSettings.text(of: error))
-        }
     }
 }

@@ -3,7 +3,9 @@ import ControlAPI
 import Foundation
 import NIOCore
 import NIOSSL
+import ProxyModel
 import Synchronization
+import Telemetry
 import XrayProtos
 
 /// What the two sides of TLS make of the same fields of their settings.
@@ -88,6 +90,18 @@ enum TLSSettings {
 
     static func unavailable(_ what: String, _ instead: String) -> ControlError {
         ControlError("transport/internet/tls: \(what) is not available; \(instead)")
+    }
+
+    /// Tells of certificate files that have changed.
+    /// - Parameter owner: Whose they are, as in `inbound TAG`.
+    static func report(_ result: Result<Void, ControlError>, of owner: String, to log: CoreLog) {
+        switch result {
+        case .success:
+            log.write(.info, "transport/internet/tls", "new certificates are in use for the \(owner)")
+        case .failure(let error):
+            log.write(
+                .warning, "transport/internet/tls", "the changed certificates of the \(owner) are not used > \(error)")
+        }
     }
 
     /// An error of the TLS library in a few words.
