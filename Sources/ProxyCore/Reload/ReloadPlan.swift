@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
+import SwiftProtobuf
 package import XrayProtos
 
 /// What has to be done to a core when the settings that it was made of become other ones. Pure: it looks at the two versions and at
@@ -133,12 +135,12 @@ private struct Pairs<Element> {
 extension ReloadPlan.UserChanges {
     fileprivate init(
         before: Xray_Core_InboundHandlerConfig, after: Xray_Core_InboundHandlerConfig,
-        _ old: [String: DynamicMessage], _ new: [String: DynamicMessage]
+        _ old: [String: Data], _ new: [String: Data]
     ) {
         self.init(before: before, after: after)
         removed = old.keys.filter { new[$0] == nil }.sorted()
         for (email, user) in new.sorted(by: { $0.key < $1.key }) where old[email] != user {
-            guard let user = try? user.generated(as: Xray_Common_Protocol_User.self) else { continue }
+            guard let user = try? Xray_Common_Protocol_User(serializedBytes: user) else { continue }
             if old[email] == nil { added.append(user) } else { changed.append(user) }
         }
     }
