@@ -58,8 +58,10 @@ struct ControlHandlers: Sendable {
         .api(peer: isChange ? peer(context) : "")
     }
 
-    /// `127.0.0.1:5000`, `[::1]:5000`, `unix`, or `in-process` for a channel without a socket.
+    /// `127.0.0.1:5000`, `[::1]:5000`, `unix (uid 0, pid 17)`, or `in-process` for a channel without a socket. The account's name is not
+    /// looked up, as that may wait for a database.
     private static func peer(_ context: GRPCCallContext) -> String {
+        if let peer = context.peerCredentials { return "unix (uid \(peer.user), pid \(peer.process))" }
         guard let address = context.remoteAddress else { return "in-process" }
         guard let ip = address.ipAddress, let port = address.port else { return "unix" }
         return ip.contains(":") ? "[\(ip)]:\(port)" : "\(ip):\(port)"

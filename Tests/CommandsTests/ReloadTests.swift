@@ -105,6 +105,7 @@ import Testing
             #expect(throws: (any Error).self) { try stage.connect(Self.alice) }
             try live.exchange(up: 8, down: 10)
             #expect(Wait.until { stage.core.output.contains("script/second: second of 2") }, "\(stage.core.output)")
+            #expect(stage.core.output.contains("reloaded by api unix (uid \(getuid()), pid "), "\(stage.core.output)")
             // What needs a restart is told again for as long as it does.
             let again = try stage.reload()
             #expect(again.output == "Nothing is different.\n" && again.errors.contains("dns: different"), "\(again)")
