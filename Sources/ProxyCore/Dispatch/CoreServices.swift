@@ -49,6 +49,8 @@ final class CoreServices: Sendable {
         var detour: String
         /// The tag that a rule named although no outbound has it.
         var missing: String?
+        /// The user was removed after the connection was accepted.
+        var isRefused = false
     }
 
     /// Picks the outbound; calls back on `eventLoop`, at once unless a rule wants the target's addresses.
@@ -69,7 +71,10 @@ final class CoreServices: Sendable {
         }
     }
 
+    /// Looks at the user's standing last: whoever gets an outbound here is in the table of flows before this turn of the event loop
+    /// ends, where the one who removes the user and then closes the flows finds it.
     private func route(_ session: Session, _ context: RoutingContext, _ pick: RoutePick) -> Route {
+        if session.user?.standing.isRemoved ?? false { return Route(outbound: nil, detour: "", isRefused: true) }
         let route: Route
         switch pick {
         case .outbound(let tag, _), .balanced(_, let tag, _):
@@ -95,6 +100,12 @@ final class CoreServices: Sendable {
 
     /// Writes what became of a session to the logs.
     func logRoute(_ session: Session, _ route: Route) {
+        if route.isRefused {
+            log.write(
+                .info, session: session.logID, "app/dispatcher",
+                "refused \(session.target): user \(session.user?.email ?? "") was removed")
+            return
+        }
         if let missing = route.missing {
             log.write(.warning, session: session.logID, "app/dispatcher", "non existing outTag: \(missing)")
         } else if let outbound = route.outbound {

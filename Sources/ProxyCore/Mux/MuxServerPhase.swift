@@ -72,6 +72,8 @@ final class MuxServerPhase: StreamPhase {
 
     private func open(_ frame: MuxFrame) {
         guard let target = frame.peer else { return }
+        guard !session.inbound.isClosed else { return end("the inbound was removed") }
+        guard request.user?.standing.isRemoved != true else { return end("the user was removed") }
         switch target.network {
         case .udp: openPackets(frame, target)
         case _ where request.carriesDatagramsOnly: end("the flow does not carry streams in mux")

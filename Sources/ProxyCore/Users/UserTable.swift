@@ -46,7 +46,12 @@ package final class UserTable<Key: Hashable & Sendable, Credential: Sendable>: S
         guard !email.isEmpty else { throw ControlError("\(scope): Email must not be empty.") }
         let removed = named.withLock { named in
             guard let user = named.removeValue(forKey: email.lowercased()) else { return false }
-            entries.withLock { $0[user.key] = nil }
+            user.user.standing.remove()
+            entries.withLock { entries in
+                // The key may have passed to another user since.
+                guard entries[user.key]?.user.standing === user.user.standing else { return }
+                entries[user.key] = nil
+            }
             return true
         }
         guard removed else { throw ControlError("\(scope): User \(email) not found.") }

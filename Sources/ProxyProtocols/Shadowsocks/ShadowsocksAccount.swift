@@ -62,6 +62,7 @@ package final class ShadowsocksUsers: UserManaging {
             guard let position = users.firstIndex(where: { $0.user.email.lowercased() == name }),
                 let last = users.popLast()
             else { return false }
+            (position < users.count ? users[position] : last).user.standing.remove()
             if position < users.count { users[position] = last }
             return true
         }

@@ -72,6 +72,7 @@ package final class VMessUsers: UserManaging {
                 let last = state.table.users.popLast()
             else { return false }
             state.table.keys.swapRemove(at: position)
+            (position < state.table.users.count ? state.table.users[position] : last).user.standing.remove()
             if position < state.table.users.count {
                 state.table.users[position] = last
                 if !last.user.email.isEmpty { state.positions[last.user.email.lowercased()] = position }
