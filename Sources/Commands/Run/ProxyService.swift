@@ -130,18 +130,31 @@ final class ProxyService: Sendable {
         }
     }
 
-    /// Opens the inbounds, the API and the scripts, in this order; what was opened is closed again when one fails.
+    /// How long connections wait for scripts that are still loading.
+    private static let loadLimit = Duration.seconds(5)
+
+    /// Takes the inbounds' ports, opens the API, loads the scripts, and lets connections in once each of those has come to its first
+    /// wait: what a script has to set right after a restart, such as who is out of quota, holds for the first connection. What was
+    /// opened is closed again when one fails.
     func start() async throws {
+        let core = core
+        let hasScripts = configuration.automation != nil
+        let patience = Task {
+            try await Task.sleep(for: Self.loadLimit)
+            await core.accept()
+        }
+        defer { patience.cancel() }
         do {
             if let server, let api = configuration.api, api.listen.isEmpty {
                 try core.addInternalOutbound(tag: api.tag, APIOutbound(server: server))
             }
-            try await core.start()
+            try await core.start(accepting: !hasScripts)
             if let server, let api = configuration.api, !api.listen.isEmpty {
                 try await server.listen(on: api.listen)
             }
             prepareReload()
             if let scripts = configuration.automation { try await start(scripts) }
+            await core.accept()
         } catch {
             await stop(grace: .zero)
             CommandFailure.report("Failed to start: \(error)")

@@ -87,8 +87,12 @@ package final class ProxyCore: Sendable {
     var listener: InboundListener { InboundListener(services: services, loops: loops) }
 
     /// Opens the configured inbounds.
+    ///
+    /// - Parameter accepting: False: the ports are taken, and connections to them wait in the kernel until ``accept()``.
     /// - Throws: ``ControlError`` when a port cannot be bound; everything opened before is closed again.
-    package func start() async throws {
+    package func start(accepting: Bool = true) async throws {
+        var listener = listener
+        if !accepting { listener.takeover = InboundListener.Takeover() }
         if opensListeners { _ = await loops.gather { $0.start() } }
         if case .some(nil) = XUDP.keyOfEnvironment {
             services.log.write(
@@ -105,6 +109,11 @@ package final class ProxyCore: Sendable {
             services.log.write(
                 .debug, "app/proxyman/inbound", "listening on \(inbound.localAddresses) for \(inbound.tag)")
         }
+    }
+
+    /// Lets in the connections that have waited since `start(accepting: false)`.
+    package func accept() async {
+        for inbound in inbounds.all { await inbound.beginAccepting() }
     }
 
     /// Closes the listeners, waits up to `grace` for the flows to end by themselves, and ends the rest.

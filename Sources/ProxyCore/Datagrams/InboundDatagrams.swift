@@ -7,6 +7,7 @@ import Telemetry
 final class InboundDatagrams: @unchecked Sendable {  // confined to `loop.eventLoop`
     /// Sources served at a time on one port; datagrams of further ones are dropped until others fall silent.
     private static let sourceLimit = 65_536
+    private static let pauseBeforeBinding = TimeAmount.seconds(1)
 
     private final class Source {
         let session: PacketSession
@@ -33,10 +34,14 @@ final class InboundDatagrams: @unchecked Sendable {  // confined to `loop.eventL
         self.inbound = inbound
     }
 
-    /// - Parameter sharesPort: Another socket of this process is on the port, and lets this one on it.
-    func bind(_ address: SocketAddress, sharesPort: Bool = false) -> EventLoopFuture<any Channel> {
+    /// - Parameters:
+    ///   - sharesPort: Another socket of this process is on the port, and lets this one on it.
+    ///   - reads: False: datagrams wait in the kernel.
+    func bind(
+        _ address: SocketAddress, sharesPort: Bool = false, reads: Bool = true
+    ) -> EventLoopFuture<any Channel> {
         let options = inbound.transport.socket
-        return UDPSockets.bind(to: address, options, on: loop.eventLoop, sharesPort: sharesPort) {
+        return UDPSockets.bind(to: address, options, on: loop.eventLoop, sharesPort: sharesPort, reads: reads) {
             [weak self] data, from in
             self?.received(data, from: from)
         }.assumeIsolated().map { [self] channel in
@@ -46,13 +51,34 @@ final class InboundDatagrams: @unchecked Sendable {  // confined to `loop.eventL
                 self.channel = nil
                 for source in sources.values { source.session.close() }
                 sources = [:]
+                if !inbound.isClosed { bindAgain() }
             }
             return channel
         }.nonisolated()
     }
 
+    /// The kernel refused to send a datagram (a firewall, a route that went away), for which SwiftNIO closes the socket.
+    private func bindAgain() {
+        services.log.write(
+            .warning, "app/proxyman/inbound", "the UDP socket of \(inbound.tag) on \(local) failed; it is opened again")
+        let address = SocketAddress(local.ip, port: local.port)
+        loop.eventLoop.scheduleTask(in: Self.pauseBeforeBinding) { [self] in
+            guard !inbound.isClosed else { return }
+            bind(address).assumeIsolated().whenComplete { [self] result in
+                switch result {
+                case .success(let channel):
+                    guard !inbound.isClosed else { return channel.close(promise: nil) }
+                    inbound.opened(Listener(place: .udp(address), channel: channel, owner: nil))
+                case .failure:
+                    bindAgain()
+                }
+            }
+        }
+    }
+
     private func received(_ data: ByteBuffer, from: SocketAddress) {
-        guard let source = Endpoint(from) else { return }
+        // Nothing can be sent to port 0.
+        guard let source = Endpoint(from), source.port != 0 else { return }
         inbound.uplink?.add(data.readableBytes)
         if let format = inbound.proto.datagramFormat {
             guard let opened = format.open(data, from: source) else { return }

@@ -10,6 +10,7 @@ enum UDPSockets {
     /// Binds a socket whose datagrams go to `receive`, on the event loop.
     static func bind(
         to address: SocketAddress, _ options: SocketPlan, on eventLoop: any EventLoop, sharesPort: Bool = false,
+        reads: Bool = true,
         receive: @escaping (ByteBuffer, SocketAddress) -> Void
     ) -> EventLoopFuture<any Channel> {
         let handler = NIOLoopBound(DatagramReceiver(receive), eventLoop: eventLoop)
@@ -17,6 +18,7 @@ enum UDPSockets {
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: largestDatagram))
             .channelOption(.socketOption(.so_reuseaddr), value: 0)
             .channelOption(InboundListener.sharedPort, value: sharesPort ? 1 : 0)
+            .channelOption(.autoRead, value: reads)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try options.applyToDatagrams(on: channel)
@@ -41,7 +43,8 @@ private final class DatagramReceiver: ChannelInboundHandler {
         receive?(envelope.data, envelope.remoteAddress)
     }
 
-    /// ICMP errors and the like concern one datagram, not the socket.
+    /// ICMP errors and the like concern one datagram, not the socket. After an error of sending the channel closes, which its
+    /// owner learns from `closeFuture`.
     func errorCaught(context: ChannelHandlerContext, error: any Error) {}
 
     func channelInactive(context: ChannelHandlerContext) {

@@ -21,7 +21,7 @@ struct InboundListener: Sendable {
 
     let services: CoreServices
     let loops: LoopSet
-    /// Nil = connections are accepted at once. Otherwise not before ``Inbound/beginAccepting()``.
+    /// Nil = connections are accepted at once. Otherwise they wait in the kernel until ``Inbound/beginAccepting()``.
     var takeover: Takeover?
 
     /// Opens every port of the plan, or none: what was opened before a failure is closed again.
@@ -84,9 +84,9 @@ struct InboundListener: Sendable {
         let services = services
         do {
             let channel = try await withIPv4Fallback(address) { address in
-                try await loop.eventLoop.flatSubmit { [isShared = shares(address)] in
+                try await loop.eventLoop.flatSubmit { [isShared = shares(address), reads = takeover == nil] in
                     InboundDatagrams(services: services, loop: loop, inbound: inbound)
-                        .bind(address, sharesPort: isShared)
+                        .bind(address, sharesPort: isShared, reads: reads)
                 }.get()
             }
             inbound.opened(Listener(place: .udp(address), channel: channel, owner: nil))

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import TestSupport
+import Testing
+
+@Suite(.serialized) struct StartOrderTests {
+    private static let slow = """
+        local began = time.uptime()
+        while time.uptime() - began < 0.5 do end
+        users.remove("vless-in", "alice@example.com")
+        """
+
+    @Test func connectionsWaitUntilScriptsHaveSetWhatHolds() async throws {
+        try await offPool {
+            let server = try ByteServer()
+            let stage = try ScriptedCore(scripts: ["slow": Self.slow])
+            // The port answers long before the script is through.
+            try stage.core.start(waitingFor: stage.port)
+            let id = UUID(uuidString: "b831381d-6324-4d53-ad4f-8cda48b30811")!
+            let client = try VLESSClient(proxy: stage.port, id: id, target: server.port)
+            #expect(throws: (any Error).self, "the first connection meets what the script has set") {
+                try client.exchange(up: 8, down: 100)
+            }
+            #expect(Wait.until { stage.core.output.contains("rejected a connection") }, "\(stage.core.output)")
+            #expect(!stage.core.output.contains("taking detour"))
+            #expect(stage.core.stop() == 0)
+            server.stop()
+        }
+    }
+}
