@@ -42,6 +42,8 @@ import XrayProtos
         let relay = UInt16(reply[8]) << 8 | UInt16(reply[9])
 
         let client = try UDPSocket()
+        // What the kernel refuses to send costs nobody the socket.
+        try await offPool { try client.send([0, 0, 0, 1, 127, 0, 0, 1, 0, 0, 9], to: relay) }
         for echo in echoes {
             let head: [UInt8] = [0, 0, 0, 1, 127, 0, 0, 1, UInt8(echo.port >> 8), UInt8(echo.port & 255)]
             let answer = try await offPool {

@@ -155,6 +155,10 @@ final class RelayPacketLink: PacketLink, @unchecked Sendable {  // confined to `
                 guard !isClosed else { return channel.close(promise: nil) }
                 self.channel = channel
                 self.server = server
+                channel.closeFuture.assumeIsolated().whenComplete { [weak self] _ in
+                    guard let self, !isClosed else { return }
+                    fail(DialError(description: "the socket failed"))
+                }
                 let packets = waiting
                 waiting = []
                 for packet in packets { send(packet) }

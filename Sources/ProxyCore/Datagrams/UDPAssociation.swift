@@ -19,6 +19,8 @@ final class UDPAssociation: @unchecked Sendable {  // confined to `loop.eventLoo
     var onIdle: (() -> Void)? {
         didSet { packets?.onIdle = onIdle }
     }
+    /// See ``PacketSession/onBusy``.
+    var onBusy: (() -> Void)?
 
     init(
         services: CoreServices, loop: LoopContext, inbound: Inbound, session: Session, request: AssociateRequest
@@ -42,6 +44,10 @@ final class UDPAssociation: @unchecked Sendable {  // confined to `loop.eventLoo
                 throw ChannelError.alreadyClosed
             }
             self.channel = channel
+            channel.closeFuture.assumeIsolated().whenComplete { [weak self] _ in
+                guard let self, !isClosed else { return }
+                onIdle?()
+            }
             guard let address = channel.localAddress, let endpoint = Endpoint(address) else {
                 throw ChannelError.unknownLocalAddress
             }
@@ -58,7 +64,7 @@ final class UDPAssociation: @unchecked Sendable {  // confined to `loop.eventLoo
     }
 
     private func received(_ data: ByteBuffer, from: SocketAddress) {
-        guard let endpoint = Endpoint(from), endpoint.ip == origin.source.ip else { return }
+        guard let endpoint = Endpoint(from), endpoint.port != 0, endpoint.ip == origin.source.ip else { return }
         if let client {
             guard client == from else { return }
         } else {
@@ -79,11 +85,15 @@ final class UDPAssociation: @unchecked Sendable {  // confined to `loop.eventLoo
             self?.deliver(packet)
         }
         session.onIdle = onIdle
+        session.onBusy = onBusy
         packets = session
     }
 
     private func deliver(_ packet: Packet) {
-        guard let channel, let client, let data = codec.encode(packet, allocator: channel.allocator) else { return }
+        // A full queue loses datagrams, as any does.
+        guard let channel, let client, channel.isWritable,
+            let data = codec.encode(packet, allocator: channel.allocator)
+        else { return }
         inbound.downlink?.add(data.readableBytes)
         channel.writeAndFlush(AddressedEnvelope(remoteAddress: client, data: data), promise: nil)
     }

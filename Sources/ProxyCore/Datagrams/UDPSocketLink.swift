@@ -19,7 +19,9 @@ final class UDPSocketLink: PacketLink, @unchecked Sendable {  // confined to `lo
     private let services: CoreServices
     private let loop: LoopContext
     private var sockets: [Bool: Socket] = [:]
-    private var names: [String: IPAddress] = [:]
+    /// What the resolver said lately, so that it is not asked for each datagram.
+    private var names: [String: (ip: IPAddress, expires: NIODeadline)] = [:]
+    private static let nameLimit = 256
     /// Datagrams to names that are being looked up, in their order.
     private var waitingForNames: [String: [(payload: ByteBuffer, port: UInt16)]] = [:]
     private var waitingCount = 0
@@ -46,8 +48,8 @@ final class UDPSocketLink: PacketLink, @unchecked Sendable {  // confined to `lo
         case .ip(let ip):
             send(packet.payload, to: ip, port: target.port)
         case .domain(let name):
-            if let ip = names[name] {
-                send(packet.payload, to: ip, port: target.port)
+            if let known = names[name], known.expires > loop.now {
+                send(packet.payload, to: known.ip, port: target.port)
             } else {
                 lookUp(name, then: packet.payload, port: target.port)
             }
@@ -74,16 +76,20 @@ final class UDPSocketLink: PacketLink, @unchecked Sendable {  // confined to `lo
             guard !isClosed,
                 let ip = plan.resolution.order(addresses).first(where: { plan.admits?($0, port) ?? true })
             else { return }
-            names[name] = ip
+            if names.count >= Self.nameLimit { names.removeAll(keepingCapacity: true) }
+            names[name] = (ip, loop.now + Resolver.lifetime)
             for datagram in waiting { send(datagram.payload, to: ip, port: datagram.port) }
         }
     }
 
     private func send(_ payload: ByteBuffer, to ip: IPAddress, port: UInt16) {
-        guard plan.admits?(ip, port) ?? true else { return }
+        // The kernel refuses port 0, and SwiftNIO closes a socket for any refusal.
+        guard port != 0, plan.admits?(ip, port) ?? true else { return }
         let envelope = AddressedEnvelope(remoteAddress: SocketAddress(ip, port: port), data: payload)
         switch sockets[ip.isIPv4] {
         case .bound(let channel):
+            // A full queue loses datagrams, as any does.
+            guard channel.isWritable else { return }
             channel.writeAndFlush(envelope, promise: nil)
         case .binding(var waiting):
             guard waiting.count < Self.waitingLimit else { return }
@@ -116,6 +122,10 @@ final class UDPSocketLink: PacketLink, @unchecked Sendable {  // confined to `lo
         guard !isClosed else {
             channel.close(promise: nil)
             return
+        }
+        channel.closeFuture.assumeIsolated().whenComplete { [weak self] _ in
+            guard let self, !isClosed else { return }
+            failed?(DialError(description: "the socket failed"))
         }
         let waiting = sockets.updateValue(.bound(channel), forKey: isIPv4)
         guard case .binding(let envelopes) = waiting else { return }
