@@ -74,4 +74,56 @@ import XrayProtos
         await client.stop()
         await server.stop()
     }
+
+    /// VLESS's request for datagrams to `port` of this machine.
+    private func packetRequest(to port: UInt16) -> [UInt8] {
+        let id = withUnsafeBytes(of: CoreStage.alice.uuid) { Array($0) }
+        return [0] + id + [0, 2, UInt8(port >> 8), UInt8(port & 255), 1, 127, 0, 0, 1]
+    }
+
+    @Test func datagramsOfAUserWhoWasRemovedMeanwhileOpenNoFlow() async throws {
+        let log = try LogLines()
+        let stage = try await CoreStage(log: log.log) { _ in try CoreStage.vless([(CoreStage.alice, "a@b")]) }
+        let echo = try UDPSocket()
+        echo.echoInBackground()
+        let held = try TCPClient(port: stage.port)
+        let serving = try TCPClient(port: stage.port)
+        nonisolated(unsafe) let (first, second) = (held, serving)
+        let answer = try await offPool {
+            try first.send(self.packetRequest(to: echo.port))
+            try second.send(self.packetRequest(to: echo.port) + [0, 1, 7])
+            return try second.receive(exactly: 5)
+        }
+        #expect(answer == [0, 0, 0, 1, 7])
+        try remove("a@b", from: stage)
+        try await offPool { try first.send([0, 1, 8]) }
+        try await eventually { log.text.contains("user a@b was removed") }
+        #expect(await stage.core.flowCount() == 1, "the flow that there was goes on")
+        await stage.stop()
+    }
+
+    @Test func aUserWhoTookOverAKeyStaysWhenTheFormerOneIsRemoved() async throws {
+        let stage = try await CoreStage { _ in try CoreStage.vless([(CoreStage.alice, "old@x")]) }
+        try add(try CoreStage.user(CoreStage.alice, "new@x"), to: stage)
+        try remove("old@x", from: stage)
+        try await offPool { [port = stage.port, target = stage.server.port] in
+            let client = try VLESSClient(proxy: port, id: CoreStage.alice, target: target)
+            try client.exchange(up: 100, down: 200)
+        }
+        #expect(stage.core.counterValue(named: "user>>>new@x>>>traffic>>>downlink") == 200)
+        await stage.stop()
+    }
+
+    @Test func aConnectionForDatagramsThatSendsNoneEndsWhenItHasBeenIdle() async throws {
+        var policy = Xray_App_Policy_Policy()
+        policy.timeout.connectionIdle.value = 1
+        let stage = try await CoreStage(policy: policy) { _ in try CoreStage.vless([(CoreStage.alice, "a@b")]) }
+        nonisolated(unsafe) let client = try TCPClient(port: stage.port)
+        let received = try await offPool {
+            try client.send(self.packetRequest(to: 9))
+            return try client.receive()
+        }
+        #expect(received.isEmpty, "the end")
+        await stage.stop()
+    }
 }

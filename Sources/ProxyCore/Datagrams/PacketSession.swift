@@ -35,8 +35,10 @@ final class PacketSession {
     private var routes: [Destination: PacketFlow] = [:]
     private var flows: [FlowKey: PacketFlow] = [:]
     private var isClosed = false
-    /// Called when the last flow has ended by itself.
+    /// Called when the last flow has ended, by itself or because it was closed.
     var onIdle: (() -> Void)?
+    /// Called before the first flow opens.
+    var onBusy: (() -> Void)?
     /// Called when datagrams were turned away by whom they were for, and nothing else is kept for this source.
     var onRefusal: (() -> Void)?
 
@@ -69,6 +71,7 @@ final class PacketSession {
         guard !isClosed else { return }
         isClosed = true
         onIdle = nil
+        onBusy = nil
         onRefusal = nil
         for opening in openings.values { opening.stopSniffing() }
         openings = [:]
@@ -188,6 +191,7 @@ final class PacketSession {
                 .info, session: session.logID, "proxy/\(outbound.proto.name)",
                 "datagrams to \(session.target) ended > \(error)")
         }
+        if flows.isEmpty { onBusy?() }
         flows[key] = packets
         packets.start()
         // It may have failed at once.

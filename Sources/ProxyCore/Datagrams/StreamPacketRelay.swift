@@ -22,10 +22,19 @@ final class StreamPacketRelay {
             [weak self] packet in
             self?.deliver(packet)
         }
-        self.session?.onIdle = { [weak self] in self?.end.finish() }
+    }
+
+    /// When the first flow opens, and when the last has ended; then nothing more may be sent.
+    func notify(onBusy: @escaping () -> Void, onIdle: @escaping () -> Void) {
+        session?.onBusy = onBusy
+        session?.onIdle = { [weak self] in
+            self?.close()
+            onIdle()
+        }
     }
 
     func received(_ buffer: inout ByteBuffer) {
+        guard session != nil else { return buffer.clear() }
         do {
             while let packet = try codec.decode(&buffer, defaultTarget: target) { session?.send(packet) }
         } catch {

@@ -19,6 +19,9 @@ final class PacketPhase: StreamPhase {
 
     func begin() {
         session.end.staysInTLS()
+        session.limitSilence()
+        relay.notify(
+            onBusy: { [weak session] in session?.deadline = nil }, onIdle: { [weak session] in session?.finishSoon() })
     }
 
     func received(_ buffer: inout ByteBuffer) {
@@ -31,6 +34,22 @@ final class PacketPhase: StreamPhase {
 
     func left() {
         relay.close()
+    }
+}
+
+extension StreamSession {
+    /// How long a client may take what is left for it when its datagrams are over.
+    private static let drainLimit = TimeAmount.seconds(10)
+
+    /// Without a flow, which has a limit of its own, nothing else would end a connection that says nothing.
+    fileprivate func limitSilence() {
+        let level = services.policy.level(inbound.proto.userLevel)
+        deadline = loop.now + .seconds(Int64(level.connectionIdle))
+    }
+
+    fileprivate func finishSoon() {
+        deadline = loop.now + Self.drainLimit
+        end.finish()
     }
 }
 
@@ -50,12 +69,17 @@ final class AssociationPhase: StreamPhase {
     }
 
     func begin() {
+        session.limitSilence()
+        association.onBusy = { [weak session] in session?.deadline = nil }
         association.start(local: session.accepted.local).assumeIsolated().whenComplete { [self] result in
             switch result {
             case .success(let bound):
                 let announced = Endpoint(ip: request.announcedAddress ?? bound.ip, port: bound.port)
                 session.end.send(request.reply(announced))
-                association.onIdle = { [weak session] in session?.end.finish() }
+                association.onIdle = { [weak self] in
+                    self?.association.close()
+                    self?.session.finishSoon()
+                }
             case .failure(let error):
                 session.services.log.write(
                     .warning, session: session.logID, "proxy/\(session.inbound.proto.name)",
