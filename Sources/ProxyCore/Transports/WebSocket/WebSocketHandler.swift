@@ -193,7 +193,8 @@ final class WebSocketHandler: ChannelDuplexHandler {
                 case .data(let data):
                     context.fireChannelRead(wrapInboundOut(data))
                 case .ping(let payload):
-                    guard !sentClose else { break }
+                    // A peer that asks and does not read the answers gets none (RFC 6455 section 5.5.3 allows that).
+                    guard !sentClose, context.channel.isWritable else { break }
                     let pong = frames.pong(payload, allocator: context.channel.allocator)
                     context.write(wrapOutboundOut(pong), promise: nil)
                     didFlushControl = true
