@@ -14,9 +14,10 @@ package final class VMessServer: Sendable {
         let iv: [UInt8]
     }
 
+    /// A request is taken from as long before its time stamp as after it.
     private struct Seen {
-        var identifiers = RecentSet<AESBlock.Block>(lifetime: 120)
-        var sessions = RecentSet<SessionKey>(lifetime: 180)
+        var identifiers = RecentSet<AESBlock.Block>(lifetime: 2 * clockTolerance)
+        var sessions = RecentSet<SessionKey>(lifetime: 2 * clockTolerance)
     }
 
     package enum Match {

@@ -4,6 +4,7 @@ import NIOCore
 import ProxyCore
 import ProxyModel
 import SwiftProtobuf
+import Synchronization
 import Testing
 import XrayProtos
 
@@ -132,6 +133,23 @@ struct VMessHandshakeTests {
         for offset: Int64 in [-121, 121] {
             let outcome = run(VMessHandshake(server: try self.server(at: vector.time + offset)), request)
             #expect(outcome.result == .reject(reason: "wrong time", reply: ""))
+        }
+    }
+
+    @Test func aReplayIsRefusedForAsLongAsItsTimeIsRight() throws {
+        let vector = try #require(VMessVector.all.first)
+        let users = VMessUsers()
+        try users.add(user("a@b", Self.account(VMessVector.user)))
+        let time = Mutex(vector.time - 120)
+        let server = VMessServer(users: users, now: { time.withLock { $0 } })
+        let request = bytes(vector.clientToServer)
+        if case .reject(let reason, _) = run(VMessHandshake(server: server), request).result {
+            Issue.record("refused: \(reason)")
+        }
+        for later in [vector.time, vector.time + 120] {
+            time.withLock { $0 = later }
+            #expect(
+                run(VMessHandshake(server: server), request).result == .reject(reason: "replayed request", reply: ""))
         }
     }
 
