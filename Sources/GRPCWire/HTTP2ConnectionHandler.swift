@@ -41,6 +41,7 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
     private static let writeSize = 64 * 1024
     /// So much is written before the loop's other channels have their turn: an answer of some megabytes would hold them up.
     private static let passSize = 256 * 1024
+    private static let closeLimit = TimeAmount.seconds(10)
     private static let passPause = TimeAmount.microseconds(100)
     /// Input is fed in pieces, so that what one piece can expand to (header compression) stays small.
     private static let feedSize = 16 * 1024
@@ -67,6 +68,7 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
     private var hasEnded = false
     private var isClosing = false
     private var wantsClose = false
+    private var closeTimer: Scheduled<Void>?
     private var isPumping = false
     private var isReading = false
     private var needsPump = false
@@ -96,10 +98,15 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
         }
     }
 
-    /// Sends what is queued, then closes.
+    /// Sends what is queued, then closes; closes all the same when the peer does not take it for ten seconds.
     package func closeAfterOutput() {
         wantsClose = true
         outputAdded()
+        guard closeTimer == nil, let context else { return }
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        closeTimer = context.eventLoop.scheduleTask(in: Self.closeLimit) {
+            bound.value.closeNow(GRPCStatus(.unavailable, "http/2: the peer did not take what was left for it"))
+        }
     }
 
     package func closeNow(_ reason: GRPCStatus) {
@@ -115,6 +122,7 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
     }
 
     package func handlerRemoved(context: ChannelHandlerContext) {
+        closeTimer?.cancel()
         end(GRPCStatus(.unavailable, "http/2: the connection was taken away"))
         self.context = nil
     }
@@ -125,6 +133,7 @@ package final class HTTP2ConnectionHandler: ChannelDuplexHandler {
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
+        closeTimer?.cancel()
         end(GRPCStatus(.unavailable, "http/2: the connection was closed"))
         context.fireChannelInactive()
     }
