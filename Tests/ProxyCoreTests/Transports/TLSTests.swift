@@ -58,14 +58,51 @@ import XrayProtos
 
     @Test(arguments: [("server", true), ("other", false)])
     func pinnedHashStandsForTheAuthority(_ name: String, _ isRight: Bool) async throws {
-        let digits = try TestCertificates.shared().fingerprint(name).compactMap(\.hexDigitValue)
-        let hash = Data(stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) })
         let client = try Self.client {
             $0.serverName = "anything.example"
-            $0.pinnedPeerCertSha256 = [hash]
+            $0.pinnedPeerCertSha256 = [try Self.hash(name)]
         }
-        #expect(hash.count == 32)
         #expect(try await Self.works(server: Self.server(), client: client) == isRight)
+    }
+
+    private static func hash(_ name: String) throws -> Data {
+        let digits = try TestCertificates.shared().fingerprint(name).compactMap(\.hexDigitValue)
+        let hash = Data(stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) })
+        #expect(hash.count == 32)
+        return hash
+    }
+
+    @Test(
+        arguments: [
+            (["server", "authority"], "authority", "proxy.example", [], true),
+            (["server", "authority"], "authority", "other.example", [], false),
+            (["server", "authority"], "authority", "front.example", ["other.example", "proxy.example"], true),
+            (["server", "other", "authority"], "authority", "proxy.example", [], true),
+            // Not shown, not an authority, and not the one that signed.
+            (["server"], "authority", "proxy.example", [], false),
+            (["server", "other"], "other", "proxy.example", [], false),
+            (["server", "stranger"], "stranger", "proxy.example", [], false),
+            (["stranger", "authority"], "authority", "stranger", [], false),
+        ] as [([String], String, String, [String], Bool)])
+    func pinnedAuthorityOfTheShownChainHasToHaveSignedForTheName(
+        _ chain: [String], _ pinned: String, _ name: String, _ names: [String], _ isRight: Bool
+    ) async throws {
+        let certificates = try TestCertificates.shared()
+        let server = try StreamSettings.tls { tls in
+            var certificate = Xray_Transport_Internet_Tls_Certificate()
+            for part in chain {
+                certificate.certificate += try Data(
+                    contentsOf: certificates.folder.appendingPathComponent("\(part).pem"))
+            }
+            certificate.key = try Data(contentsOf: certificates.folder.appendingPathComponent("\(chain[0]).key"))
+            tls.certificate = [certificate]
+        }
+        let client = try Self.client {
+            $0.serverName = name
+            $0.verifyPeerCertByName = names
+            $0.pinnedPeerCertSha256 = [Data(repeating: 7, count: 32), try Self.hash(pinned)]
+        }
+        #expect(try await Self.works(server: server, client: client) == isRight)
     }
 
     @Test(arguments: [(["other.example", "proxy.example"], true), (["other.example"], false)])

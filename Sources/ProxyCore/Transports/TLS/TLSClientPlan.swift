@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import ControlAPI
-import Crypto
 import Foundation
 import NIOCore
 import NIOSSL
@@ -70,18 +69,18 @@ struct TLSClientPlan: Sendable {
         let name = serverName.isEmpty ? "\(target)" : serverName
         // RFC 6066 section 3: addresses are not sent.
         let hello = IPAddress(name) == nil ? ClientHello.normalized(name) : nil
+        let names = names.isEmpty ? [name] : names
         guard pins.isEmpty else {
-            let pins = pins
+            let server = PinnedServer(pins: pins, names: names)
             let handler = try NIOSSLClientHandler(
                 context: currentContext, serverHostname: hello,
                 customVerificationCallback: { chain, promise in
-                    promise.succeed(Self.isPinned(chain, pins) ? .certificateVerified : .failed)
+                    promise.succeed(server.isProven(by: chain) ? .certificateVerified : .failed)
                 }, configuration: TLSSettings.handler)
             try pipeline.addHandler(handler)
             try pipeline.addHandler(TLSCeiling(info: nil))
             return
         }
-        let names = names.isEmpty ? [name] : names
         let handler = try NIOSSLClientHandler(
             context: currentContext, serverHostname: hello, configuration: TLSSettings.handler)
         try pipeline.addHandler(handler)
@@ -95,11 +94,5 @@ struct TLSClientPlan: Sendable {
         let given = PeerNames.hostNames(of: certificate).joined(separator: ", ")
         return TransportFailure(
             "TLS certificate refused", "it is for \(given), not for \(names.joined(separator: ", "))")
-    }
-
-    /// A server is trusted by the hash of its own certificate, whoever signed it.
-    private static func isPinned(_ chain: [NIOSSLCertificate], _ pins: Set<Data>) -> Bool {
-        guard let leaf = try? chain.first?.toDERBytes() else { return false }
-        return pins.contains(Data(SHA256.hash(data: leaf)))
     }
 }
