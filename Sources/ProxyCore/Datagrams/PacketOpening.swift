@@ -26,7 +26,7 @@ final class PacketOpening {
     let settings: SniffingSettings?
     private(set) var packets: [Packet] = []
     private var bytes = 0
-    private var sniffer: QUICSniffer?
+    private var sniffer: DatagramSniffer?
     private var timer: Scheduled<Void>?
 
     /// - Parameter settings: Nil = nothing is sniffed.
@@ -34,7 +34,7 @@ final class PacketOpening {
         self.peer = peer
         self.session = session
         self.settings = settings
-        if let settings, !settings.metadataOnly { sniffer = QUICSniffer() }
+        if let settings, !settings.metadataOnly { sniffer = DatagramSniffer() }
     }
 
     var isSniffing: Bool { sniffer != nil }

@@ -16,8 +16,8 @@ extension FuzzTarget {
             guard !bytes.isEmpty else { return }
             require(piecewise.look(at: ByteBuffer(bytes: bytes)) == whole, "the same octet by octet")
         },
-        FuzzTarget("sniff-quic", seeds: { [quicSeed, [UInt8](repeating: 0xc3, count: 64)] }) { bytes in
-            var sniffer = QUICSniffer()
+        FuzzTarget("sniff-datagrams", seeds: { [quicSeed, [UInt8](repeating: 0xc3, count: 64), utpSeed] }) { bytes in
+            var sniffer = DatagramSniffer()
             // Two datagrams, so that what the first left behind is met by the second.
             check(sniffer.look(at: ByteBuffer(bytes: bytes.prefix(bytes.count / 2))))
             check(sniffer.look(at: ByteBuffer(bytes: bytes.suffix(bytes.count - bytes.count / 2))))
@@ -47,6 +47,10 @@ extension FuzzTarget {
         let body: [UInt8] = [3, 3] + [UInt8](0..<32) + [0, 0, 2, 0x13, 1, 1, 0, 0, UInt8(name.count)] + name
         return [1, 0, 0, UInt8(body.count)] + body
     }
+
+    private static let utpSeed: [UInt8] = [
+        0x41, 1, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 16, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0,
+    ]
 
     private static let quicSeed: [UInt8] =
         [0xc3, 0, 0, 0, 1, 8] + [UInt8](1...8) + [0, 0, 0x40, 0x40] + [UInt8](repeating: 9, count: 64)
