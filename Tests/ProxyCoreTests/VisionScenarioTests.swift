@@ -136,6 +136,30 @@ import XrayProtos
         await server.stop()
     }
 
+    @Test func serverThatSpeaksFirstIsHeardAndTheRequestsLengthIsHidden() async throws {
+        let greeter = try PlayedServer { connection in
+            try connection.send(Array("220 hello".utf8))
+            guard try connection.receive(exactly: 4) == Array("QUIT".utf8) else { throw Failure("another word") }
+            try connection.send(Array("221".utf8))
+        }
+        let server = try await Self.server()
+        let recorder = try Recorder(to: server.port)
+        let client = try await Self.client(to: recorder.port, CoreStage.tunnel(to: greeter.port))
+        try await offPool {
+            let socket = try TCPClient(port: client.port, timeout: 30)
+            #expect(try socket.receive(exactly: 9) == Array("220 hello".utf8))
+            // The request alone would be a record of some 60 bytes, behind the handshake of some 500.
+            #expect(recorder.uplink.count > 1_300, "\(recorder.uplink.count)")
+            try socket.send(Array("QUIT".utf8))
+            #expect(try socket.receive(exactly: 3) == Array("221".utf8))
+        }
+        #expect(try await offPool { try greeter.outcome() })
+        greeter.stop()
+        recorder.stop()
+        await client.stop()
+        await server.stop()
+    }
+
     @Test func datagramsGoByXUDP() async throws {
         let echo = try UDPSocket()
         echo.echoInBackground()

@@ -335,7 +335,9 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
     /// Sends the header if no payload has taken it along.
     private func sendHeader() {
         guard header != nil, let outlet, !outputEnded else { return }
-        writeHeader(to: outlet)
+        let filling = codec?.filling(allocator: outlet.channel.allocator)
+        writeCounter?.add(filling?.readableBytes ?? 0)
+        writeHeader(with: filling, to: outlet)
         flush()
     }
 

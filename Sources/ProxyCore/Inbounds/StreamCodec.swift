@@ -12,6 +12,12 @@ package protocol StreamCodec: AnyObject {
     func encode(_ payload: ByteBuffer, allocator: ByteBufferAllocator) -> ByteBuffer
     /// Bytes that mark the end of our stream, if the format has any.
     func finish(allocator: ByteBufferAllocator) -> ByteBuffer?
+    /// Bytes without payload that go with a request when there is none yet, so that its length does not show.
+    func filling(allocator: ByteBufferAllocator) -> ByteBuffer?
+}
+
+extension StreamCodec {
+    package func filling(allocator: ByteBufferAllocator) -> ByteBuffer? { nil }
 }
 
 /// A body format that leaves the outer TLS to the payload from some byte on, each direction for itself (XTLS direct copy).

@@ -42,6 +42,8 @@ package final class VisionCodec: DirectCopyCodec {
 
     package func finish(allocator: ByteBufferAllocator) -> ByteBuffer? { nil }
 
+    package func filling(allocator: ByteBufferAllocator) -> ByteBuffer? { writer.filling(allocator: allocator) }
+
     /// The original looks at reads of 8 KiB.
     private func show(_ payload: ByteBuffer) {
         guard filter.piecesLeft > 0 else { return }

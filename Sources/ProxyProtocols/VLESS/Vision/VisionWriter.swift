@@ -54,6 +54,14 @@ struct VisionWriter {
         return out
     }
 
+    /// A block without content, where none was written yet.
+    mutating func filling(allocator: ByteBufferAllocator) -> ByteBuffer? {
+        guard isPadding, id != nil else { return nil }
+        var out = allocator.buffer(capacity: 1_536)
+        append(ByteBuffer(), .continue, long: true, to: &out)
+        return out
+    }
+
     private mutating func append(_ piece: ByteBuffer, _ command: VisionCommand, long: Bool, to out: inout ByteBuffer) {
         let count = piece.readableBytes
         var padding = long && count < 900 ? Int.random(in: 0..<500) + 900 - count : Int.random(in: 0..<256)

@@ -139,6 +139,18 @@ struct VisionTests {
         #expect(codec.readsPlain)
     }
 
+    @Test func requestWithoutPayloadIsFilledOnce() throws {
+        let client = VisionCodec(id: Self.id, isClient: true)
+        let server = VisionCodec(id: Self.id, isClient: false)
+        let filling = client.filling(allocator: .init())
+        var wire = try #require(filling)
+        #expect((921..<1_421).contains(wire.readableBytes))
+        #expect(client.filling(allocator: .init()) == nil)
+        #expect(try server.decode(&wire) == nil && wire.readableBytes == 0)
+        var payload = client.encode(ByteBuffer(string: "hello"), allocator: .init())
+        #expect(try server.decode(&payload) == ByteBuffer(string: "hello"))
+    }
+
     @Test func unknownCommandIsRefused() throws {
         let codec = VisionCodec(id: Self.id, isClient: false)
         var bytes = ByteBuffer(bytes: Self.id.bytes + [3, 0, 1, 0, 0, 9])
