@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+import Dispatch
+import NIOCore
+import NIOPosix
+import ProxyModel
+import Synchronization
+import Testing
+
+@testable import ProxyCore
+
+struct ResolverTests {
+    private struct NoServer: Error {}
+
+    /// Remembers what was asked for.
+    private final class Names: Sendable {
+        let asked = Mutex<[String]>([])
+        let gate = DispatchSemaphore(value: 0)
+
+        func note(_ name: String) { asked.withLock { $0.append(name) } }
+        var all: [String] { asked.withLock { $0 } }
+    }
+
+    private let loop = MultiThreadedEventLoopGroup.singleton.any()
+
+    @Test func namesThatDifferInCaseAreOneName() async throws {
+        let names = Names()
+        let resolver = Resolver(threads: 1, now: { .uptimeNanoseconds(1) }) { name in
+            names.note(name)
+            return [.loopbackV4]
+        }
+        for name in ["two.example", "Two.EXAMPLE"] {
+            #expect(try await resolver.resolve(name, on: loop).get() == [.loopbackV4])
+        }
+        #expect(names.all == ["two.example"])
+        resolver.stop()
+    }
+
+    @Test func whatCannotBeLookedUpIsNotAskedForAgainAtOnce() async throws {
+        let names = Names()
+        let resolver = Resolver(threads: 1, now: { .uptimeNanoseconds(1) }) { name in
+            names.note(name)
+            if name == "none.example" { return [] }
+            throw NoServer()
+        }
+        for name in ["broken.example", "none.example", "broken.example", "none.example"] {
+            #expect(try await resolver.resolve(name, on: loop).get().isEmpty)
+        }
+        guard case .failed = try await resolver.lookUp("broken.example", on: loop).get() else {
+            Issue.record("a failure is no empty answer")
+            return
+        }
+        #expect(names.all == ["broken.example", "none.example"])
+        resolver.stop()
+    }
+
+    @Test func nobodyWaitsForASilentServerAndWhatNobodyWaitsForIsNotAsked() async throws {
+        let names = Names()
+        let resolver = Resolver(threads: 1, patience: .milliseconds(100)) { name in
+            names.note(name)
+            if name == "silent.example" { names.gate.wait() }
+            return [.loopbackV4]
+        }
+        async let silent = resolver.resolve("silent.example", on: loop).get()
+        async let queued = resolver.resolve("queued.example", on: loop).get()
+        #expect(try await silent.isEmpty)
+        #expect(try await queued.isEmpty)
+        async let later = resolver.resolve("later.example", on: loop).get()
+        names.gate.signal()
+        _ = try await later
+        #expect(try await resolver.resolve("last.example", on: loop).get() == [.loopbackV4])
+        #expect(!names.all.contains("queued.example"))
+        resolver.stop()
+    }
+}
