@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
 import ControlAPI
+import Glibc
 import UnixSignals
 
 struct RunCommand: AsyncParsableCommand {
@@ -10,7 +11,8 @@ struct RunCommand: AsyncParsableCommand {
             Example: tidegate run -c examples/quickstart/config.json
 
             SIGTERM and SIGINT stop it: the listeners first, then the scripts, then the flows, which may go on for --grace \
-            seconds. SIGHUP reads the configuration again (see `tidegate reload --help`) and opens the log files anew. Exit status 23 for a bad configuration, 255 when something cannot be opened.
+            seconds. SIGHUP reads the configuration again (see `tidegate reload --help`) and opens the log files anew. Exit status \
+            23 for a bad configuration, 255 when something cannot be opened.
             """)
 
     @OptionGroup var options: ConfigurationOptions
@@ -37,6 +39,8 @@ struct RunCommand: AsyncParsableCommand {
         }
         let service = try ProxyService(configuration, files: options.paths)
         print(Version.banner)
+        // It stands before the log's lines also where both go to a file.
+        fflush(nil)
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         try await service.start()
         for await signal in signals {
