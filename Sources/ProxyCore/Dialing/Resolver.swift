@@ -63,8 +63,8 @@ package final class Resolver: Sendable {
     ///   out. Tests give their own.
     package init(
         threads: Int = 32, patience: TimeAmount = .seconds(10),
-        now: @escaping @Sendable () -> NIODeadline = NIODeadline.now,
-        lookUp: @escaping @Sendable (String) throws -> [IPAddress] = Resolver.system
+        lookUp: @escaping @Sendable (String) throws -> [IPAddress] = Resolver.system,
+        now: @escaping @Sendable () -> NIODeadline = { .now() }
     ) {
         self.threads = NIOThreadPool(numberOfThreads: threads)
         self.threads.start()

@@ -11,23 +11,30 @@ import Testing
 struct ResolverTests {
     private struct NoServer: Error {}
 
-    /// Remembers what was asked for.
+    /// A name server that remembers what it was asked for.
     private final class Names: Sendable {
         let asked = Mutex<[String]>([])
         let gate = DispatchSemaphore(value: 0)
 
-        func note(_ name: String) { asked.withLock { $0.append(name) } }
         var all: [String] { asked.withLock { $0 } }
+
+        @Sendable func answer(_ name: String) throws -> [IPAddress] {
+            asked.withLock { $0.append(name) }
+            switch name {
+            case "none.example": return []
+            case "broken.example": throw NoServer()
+            case "silent.example": gate.wait()
+            default: break
+            }
+            return [.loopbackV4]
+        }
     }
 
     private let loop = MultiThreadedEventLoopGroup.singleton.any()
 
     @Test func namesThatDifferInCaseAreOneName() async throws {
         let names = Names()
-        let resolver = Resolver(threads: 1, now: { .uptimeNanoseconds(1) }) { name in
-            names.note(name)
-            return [.loopbackV4]
-        }
+        let resolver = Resolver(threads: 1, lookUp: names.answer, now: { .uptimeNanoseconds(1) })
         for name in ["two.example", "Two.EXAMPLE"] {
             #expect(try await resolver.resolve(name, on: loop).get() == [.loopbackV4])
         }
@@ -37,11 +44,7 @@ struct ResolverTests {
 
     @Test func whatCannotBeLookedUpIsNotAskedForAgainAtOnce() async throws {
         let names = Names()
-        let resolver = Resolver(threads: 1, now: { .uptimeNanoseconds(1) }) { name in
-            names.note(name)
-            if name == "none.example" { return [] }
-            throw NoServer()
-        }
+        let resolver = Resolver(threads: 1, lookUp: names.answer, now: { .uptimeNanoseconds(1) })
         for name in ["broken.example", "none.example", "broken.example", "none.example"] {
             #expect(try await resolver.resolve(name, on: loop).get().isEmpty)
         }
@@ -55,11 +58,7 @@ struct ResolverTests {
 
     @Test func nobodyWaitsForASilentServerAndWhatNobodyWaitsForIsNotAsked() async throws {
         let names = Names()
-        let resolver = Resolver(threads: 1, patience: .milliseconds(100)) { name in
-            names.note(name)
-            if name == "silent.example" { names.gate.wait() }
-            return [.loopbackV4]
-        }
+        let resolver = Resolver(threads: 1, patience: .milliseconds(100), lookUp: names.answer)
         async let silent = resolver.resolve("silent.example", on: loop).get()
         async let queued = resolver.resolve("queued.example", on: loop).get()
         #expect(try await silent.isEmpty)
