@@ -76,6 +76,32 @@ import Testing
         }
     }
 
+    @Test func aSignalOpensTheLogFilesAnew() async throws {
+        try await offPool {
+            let port = try TCPClient.freePort()
+            let core = try TidegateProcess(
+                configuration: """
+                    {"log": {"loglevel": "warning", "error": "@DIR@/error.log"},
+                     "inbounds": [{"listen": "127.0.0.1", "port": \(port), "protocol": "socks"}],
+                     "outbounds": [{"protocol": "freedom"}]}
+                    """)
+            try core.start(waitingFor: port)
+            func text(_ name: String) -> String {
+                (try? String(contentsOf: core.folder.appendingPathComponent(name), encoding: .utf8)) ?? ""
+            }
+            #expect(Wait.until { text("error.log").contains("started") })
+            try FileManager.default.moveItem(
+                at: core.folder.appendingPathComponent("error.log"),
+                to: core.folder.appendingPathComponent("error.log.1"))
+            core.signal(SIGHUP)
+            #expect(
+                Wait.until { text("error.log").contains("reloaded by SIGHUP: nothing is different") },
+                "\(text("error.log"))")
+            #expect(!text("error.log").contains("started") && !text("error.log.1").contains("reloaded"))
+            #expect(core.stop() == 0)
+        }
+    }
+
     @Test func theCommandTellsWhatItChanges() async throws {
         try await offPool {
             let stage = try Stage()

@@ -140,6 +140,36 @@ import XrayProtos
         await stage.stop()
     }
 
+    @Test func aSocketFileStaysWhereItIsForTheInboundThatTakesOver() async throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "r\(UInt32.random(in: 0 ... .max)).sock"
+        ).path
+        defer { unlink(path) }
+        func listening(_ mode: String) throws -> Xray_Common_Serial_TypedMessage {
+            var receiver = Xray_App_Proxyman_ReceiverConfig()
+            receiver.listen.address = .domain("\(path),\(mode)")
+            return try TypedMessages.pack(receiver)
+        }
+        var (stage, settings) = try await stage { settings, server in
+            settings.inbounds[0] = try CoreStage.inbound("in", port: 1, CoreStage.tunnel(to: server))
+            settings.inbounds[0].receiverSettings = try listening("0600")
+        }
+        var before = stat()
+        #expect(stat(path, &before) == 0)
+        try await reload(stage, &settings) { $0.inbounds[0].receiverSettings = try listening("0660") }
+        var after = stat()
+        #expect(stat(path, &after) == 0)
+        #expect(after.st_ino == before.st_ino && after.st_mode & 0o777 == 0o660)
+        let client = try TCPClient(unixPath: path)
+        try await offPool {
+            try client.send(CoreStage.request(up: 8, down: 4))
+            _ = try client.receive(exactly: 4)
+        }
+        try await reload(stage, &settings) { $0.inbounds = [] }
+        #expect(throws: (any Error).self) { try TCPClient(unixPath: path) }
+        await stage.stop()
+    }
+
     @Test func aPortThatIsTakenChangesNothing() async throws {
         var (stage, settings) = try await stage()
         let busy = stage.server.port
