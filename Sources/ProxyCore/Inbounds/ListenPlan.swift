@@ -57,6 +57,12 @@ struct ListenPlan: Sendable, Equatable {
         unixMode = mode
     }
 
+    /// Whether both would listen on one and the same address.
+    func meets(_ other: ListenPlan) -> Bool {
+        guard unixPath == nil, other.unixPath == nil else { return unixPath == other.unixPath }
+        return (ip == nil || other.ip == nil || ip == other.ip) && !Set(ports).isDisjoint(with: other.ports)
+    }
+
     var socketAddresses: [SocketAddress] {
         ports.map { SocketAddress(ip ?? .anyV6, port: $0) }
     }

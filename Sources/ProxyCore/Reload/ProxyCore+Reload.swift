@@ -78,6 +78,7 @@ extension ProxyCore {
             try Self.makeInbound(config, factory: factory, services: services, assets: assets)
         }
         guard opensListeners else { return made.map(\.0) }
+        try Self.refuseDoubles(made)
         var takeover = InboundListener.Takeover()
         takeover.closing = closing
         for inbound in closing {
@@ -97,6 +98,18 @@ extension ProxyCore {
             throw error
         }
         return opened
+    }
+
+    /// Ports are shared while inbounds take over from others, so the kernel does not say that two new ones want the same.
+    private static func refuseDoubles(_ made: [(inbound: Inbound, plan: ListenPlan)]) throws(ControlError) {
+        for (index, new) in made.enumerated() {
+            let other = made[..<index].first {
+                $0.plan.meets(new.plan) && !$0.inbound.proto.networks.isDisjoint(with: new.inbound.proto.networks)
+            }
+            guard let other else { continue }
+            throw ControlError(
+                "app/proxyman/inbound: \(other.inbound.tag) and \(new.inbound.tag) would listen on the same address")
+        }
     }
 
     private static func plan(of inbound: Inbound) -> ListenPlan? {

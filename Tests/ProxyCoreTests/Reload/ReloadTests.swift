@@ -201,6 +201,26 @@ import XrayProtos
         await stage.stop()
     }
 
+    @Test func twoInboundsThatWantTheSameAddressAreRefused() async throws {
+        var (stage, settings) = try await stage()
+        let error = await #expect(throws: ControlError.self) {
+            try await reload(stage, &settings) { new in
+                new.inbounds = try ["a", "b"].map { tag in
+                    try CoreStage.inbound(tag, port: stage.port, CoreStage.tunnel(to: 1))
+                }
+            }
+        }
+        #expect(error?.message == "app/proxyman/inbound: a and b would listen on the same address")
+        try await exchange(client(stage, CoreStage.alice))
+        // A new tag on the address of one that goes takes its sockets over.
+        try await reload(stage, &settings) { new in
+            new.inbounds = [try CoreStage.inbound("b", port: stage.port, CoreStage.vless([(Self.bob, "bob@x")]))]
+        }
+        try await exchange(client(stage, Self.bob))
+        #expect(try await stage.core.listInbounds(.init()).inbounds.map(\.tag) == ["b"])
+        await stage.stop()
+    }
+
     @Test func outboundsAreReplacedForNewConnectionsAndLiveOnesGoOn() async throws {
         var (stage, settings) = try await stage()
         let live = try client(stage, CoreStage.alice)
