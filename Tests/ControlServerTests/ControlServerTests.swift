@@ -110,7 +110,7 @@ struct ControlServerTests {
     @Test func theTypedClientSeesTheSameErrors() async throws {
         try await RunningServer.run(counters: ["a": 7]) { running in
             let client = try ControlClient(
-                target: running.address, group: MultiThreadedEventLoopGroup.singleton, timeout: .seconds(20))
+                target: running.address, group: MultiThreadedEventLoopGroup.singleton, timeout: .seconds(300))
             #expect(try await client.getStats(.with { $0.name = "a" }).stat.value == 7)
             let error = await #expect(throws: ControlError.self) { try await client.getStats(.init()) }
             #expect(error == ControlError(code: .notFound, " not found."))

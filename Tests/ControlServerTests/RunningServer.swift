@@ -43,13 +43,13 @@ struct RunningServer {
 
     /// The answer's bytes to a call with these bytes.
     func call(_ path: String, _ hex: String = "") async throws -> String {
-        Self.hex(try await client.unary("/\(path)", Self.bytes(hex), timeout: .seconds(20)))
+        Self.hex(try await client.unary("/\(path)", Self.bytes(hex), timeout: .seconds(300)))
     }
 
     /// The status of a call that fails.
     func failure(_ path: String, _ hex: String = "") async -> GRPCStatus? {
         do {
-            _ = try await client.unary("/\(path)", Self.bytes(hex), timeout: .seconds(20))
+            _ = try await client.unary("/\(path)", Self.bytes(hex), timeout: .seconds(300))
             return nil
         } catch {
             return error

@@ -24,7 +24,7 @@ import XrayProtos
         let client = GRPCClient(address: .unix(path: stage.socket), group: MultiThreadedEventLoopGroup.singleton)
         for method in service.methods {
             // No request at all, or an empty one: whatever it is answered, it is not "unknown method".
-            let responses = client.serverStreaming(method.path, ByteBuffer(), timeout: .seconds(20))
+            let responses = client.serverStreaming(method.path, ByteBuffer(), timeout: .seconds(300))
             do {
                 while try await responses.next() != nil {}
             } catch let status as GRPCStatus {
