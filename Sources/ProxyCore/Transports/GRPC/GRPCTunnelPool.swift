@@ -59,8 +59,17 @@ final class GRPCTunnelPool {
         case .success(let channel):
             guard let client = GRPCTunnelClient.of(channel) else { return fail(attempt, TransportFailure.ended) }
             adopt(client)
+            var isServed = false
             for waiter in attempt.waiters {
-                if client.hasRoom { waiter(.success(client)) } else { lease(dial: dial, then: waiter) }
+                if client.hasRoom {
+                    isServed = true
+                    waiter(.success(client))
+                } else if isServed {
+                    lease(dial: dial, then: waiter)
+                } else {
+                    // Another connection would have no room either.
+                    waiter(.failure(TransportFailure("the gRPC server takes no streams")))
+                }
             }
         case .failure(let error):
             fail(attempt, error)
