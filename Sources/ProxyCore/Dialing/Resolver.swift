@@ -53,7 +53,10 @@ package final class Resolver: Sendable {
         case tooMany
     }
 
+    private enum Phase { case idle, running, stopped }
+
     private let threads: NIOThreadPool
+    private let phase = Mutex(Phase.idle)
     private let patience: TimeAmount
     private let now: @Sendable () -> NIODeadline
     private let state = Mutex(State())
@@ -67,7 +70,6 @@ package final class Resolver: Sendable {
         now: @escaping @Sendable () -> NIODeadline = { .now() }
     ) {
         self.threads = NIOThreadPool(numberOfThreads: threads)
-        self.threads.start()
         self.patience = patience
         self.now = now
         ask = lookUp
@@ -97,6 +99,7 @@ package final class Resolver: Sendable {
             let timer = eventLoop.scheduleTask(in: patience) { [self] in giveUp(name, number) }
             promise.futureResult.whenComplete { _ in timer.cancel() }
             guard isFirst else { break }
+            startThreads()
             threads.submit { [self] status in
                 guard isAwaited(name) else { return }
                 finish(name, status == .active ? try? ask(name) : nil)
@@ -107,7 +110,17 @@ package final class Resolver: Sendable {
 
     /// Waits for no answers any more; names asked for later fail to resolve.
     package func stop() {
+        phase.withLock { $0 = .stopped }
         threads.shutdownGracefully { _ in }
+    }
+
+    /// With the first name: a core that is made to see whether it could be made, and is thrown away, has no threads to leave behind.
+    private func startThreads() {
+        phase.withLock { phase in
+            guard case .idle = phase else { return }
+            phase = .running
+            threads.start()
+        }
     }
 
     private func begin(_ name: String, _ promise: EventLoopPromise<NameAnswer>) -> Outcome {

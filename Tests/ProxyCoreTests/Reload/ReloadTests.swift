@@ -2,10 +2,14 @@
 import ControlAPI
 import Foundation
 import NIOCore
+import NIOPosix
 import ProxyCore
 import ProxyModel
+import ProxyProtocols
+import Routing
 import SwiftProtobuf
 import Synchronization
+import Telemetry
 import TestSupport
 import Testing
 import XrayProtos
@@ -138,6 +142,20 @@ import XrayProtos
         #expect(failures.isEmpty)
         try await exchange(live)
         await stage.stop()
+    }
+
+    @Test func coresThatAreMadeOnTrialLeaveNoThreadsBehind() throws {
+        func threads() throws -> Int { try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count }
+        let log = try CoreLog(LogSettings(errorLevel: .none, error: .none, access: .none))
+        func make() throws {
+            _ = try ProxyCore(
+                CoreSettings(), factory: ProtocolRegistry.all, log: log, group: MultiThreadedEventLoopGroup.singleton,
+                assets: AssetDirectory())
+        }
+        let before = try threads()
+        for _ in 0..<50 { try make() }
+        // Other tests start threads, too, but not 32 for each of these.
+        #expect(try threads() - before < 500)
     }
 
     @Test func aSocketFileStaysWhereItIsForTheInboundThatTakesOver() async throws {
