@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import ControlAPI
 import Foundation
+import NIOCore
+import NIOPosix
 import ProxyCore
 import SwiftProtobuf
 import TestSupport
@@ -83,7 +85,12 @@ import XrayProtos
 
     @Test func datagramsOfAUserWhoWasRemovedMeanwhileOpenNoFlow() async throws {
         let log = try LogLines()
-        let stage = try await CoreStage(log: log.log) { _ in try CoreStage.vless([(CoreStage.alice, "a@b")]) }
+        // On one loop, so that the first request has been read when the second is answered.
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        defer { group.shutdownGracefully { _ in } }
+        let stage = try await CoreStage(log: log.log, group: group) { _ in
+            try CoreStage.vless([(CoreStage.alice, "a@b")])
+        }
         let echo = try UDPSocket()
         echo.echoInBackground()
         let held = try TCPClient(port: stage.port)
