@@ -72,6 +72,8 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
     /// The output was ended, and not everything written before has left the process.
     private(set) var isDraining = false
     private var closesWhenDrained = false
+    /// The socket broke, or was cut.
+    private var isBroken = false
     /// Released when the socket closes.
     var owner: (any StreamEndOwner)?
     /// Called once when the socket is connected and its addresses are known.
@@ -156,6 +158,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
 
     /// Closes the socket now; what is not written yet is lost.
     func abort() {
+        isBroken = true
         if isLayered {
             context?.triggerUserOutboundEvent(TransportAbort(), promise: nil)
         } else {
@@ -496,10 +499,13 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
 
     func channelInactive(context: ChannelHandlerContext) {
         context.fireChannelInactive()
+        // A socket whose output has ended before closes when its input ends, and tells of nothing else.
+        if phase == .relaying, outputEnded, !isBroken { noteInputEnd() }
         left()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        isBroken = true
         context.close(mode: .all, promise: nil)
     }
 
