@@ -19,6 +19,8 @@ import XrayProtos
 final class ProxyService: Sendable {
     private let configuration: CoreConfiguration
     private let group: MultiThreadedEventLoopGroup
+    /// One thread for the API: long answers hold up no traffic, and its clients' calls are met by a thread that is awake.
+    private let controlGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let log: CoreLog
     private let core: ProxyCore
     private let server: ControlServer?
@@ -58,15 +60,15 @@ final class ProxyService: Sendable {
         let addition = ServiceAddition(
             name: APIConfiguration.Service.script.rawValue, fullName: ScriptService.fullName,
             add: { scripts.add(to: &$0) })
-        server = configuration.api.map { [core, group] api in
+        server = configuration.api.map { [core, controlGroup] api in
             let names = api.services.map(\.rawValue)
             return ControlServer(
-                plane: core, selection: ServiceSelection(names: names, additions: [addition.name]), group: group,
-                additions: [addition])
+                plane: core, selection: ServiceSelection(names: names, additions: [addition.name]),
+                group: controlGroup, additions: [addition])
         }
         let all = APIConfiguration.Service.allCases.map(\.rawValue)
         localServer = ControlServer(
-            plane: core, selection: ServiceSelection(names: all, additions: [addition.name]), group: group,
+            plane: core, selection: ServiceSelection(names: all, additions: [addition.name]), group: controlGroup,
             additions: [addition])
     }
 
@@ -211,6 +213,7 @@ final class ProxyService: Sendable {
         await server?.stop(grace: .seconds(1))
         log.write(.warning, "core", "stopped")
         log.close()
+        try? await controlGroup.shutdownGracefully()
         try? await group.shutdownGracefully()
     }
 }
