@@ -175,8 +175,8 @@ struct AutomationTests {
         await bench.pass(.seconds(4), automation)
         #expect(
             bench.core.log == [
-                "[Info] script/hot: loaded, 1 schedules", "[Info] script/hot: old",
-                "[Info] script/hot: reloaded, 1 schedules", "[Info] script/hot: end reload",
+                "[Info] script/hot: loaded, 1 schedule", "[Info] script/hot: old",
+                "[Info] script/hot: reloaded, 1 schedule", "[Info] script/hot: end reload",
                 "[Info] script/hot: new one",
             ])
         #expect(await automation.status(of: "hot")?.version == 2)

@@ -51,6 +51,6 @@ final class ScriptBench: Sendable {
         let automation = try await start(script)
         await automation.quiet()
         await automation.stop(grace: .zero)
-        return core.log.filter { $0.firstMatch(of: /loaded, \d+ schedules/) == nil }
+        return core.log.filter { $0.firstMatch(of: /loaded, \d+ schedules?/) == nil }
     }
 }

@@ -370,8 +370,10 @@ package actor Automation {
         slots[name]?.version += 1
         slots[name]?.loaded = context.clock.wall
         let subscriptions = instance.subscriptionCount
-        let others = subscriptions == 0 ? "" : ", \(subscriptions) subscriptions"
-        instance.log(.info, "\(old == nil ? "loaded" : "reloaded"), \(instance.schedules.count) schedules\(others)")
+        let schedules = instance.schedules.count
+        var counts = "\(schedules) \(schedules == 1 ? "schedule" : "schedules")"
+        if subscriptions > 0 { counts += ", \(subscriptions) \(subscriptions == 1 ? "subscription" : "subscriptions")" }
+        instance.log(.info, "\(old == nil ? "loaded" : "reloaded"), \(counts)")
         if let old {
             Task { await retire(old, reason: "reload", grace: Self.reloadGrace) }
         }

@@ -127,7 +127,7 @@ struct TestLibrary: Sendable {
 
     /// What the automation says of every script that it loads.
     private static func isRoutine(_ line: String) -> Bool {
-        line.wholeMatch(of: /(re)?loaded, \d+ schedules(, \d+ subscriptions)?/) != nil
+        line.wholeMatch(of: /(re)?loaded, \d+ schedules?(, \d+ subscriptions?)?/) != nil
     }
 
     // MARK: - Time
