@@ -145,7 +145,8 @@ import Testing
             let folder = core.core.folder.path
             let good = try TidegateProcess.run(["script", "check", folder + "/good.lua"])
             #expect(
-                good.status == 0 && good.output == "\(folder)/good.lua: good, every 1h\n    [info] top\n", "\(good)")
+                good.status == 0 && good.output == "\(folder)/good.lua: good, hourly (every 1h)\n    [info] top\n",
+                "\(good)")
             let broken = try TidegateProcess.run(["script", "check", folder + "/broken.lua", folder + "/good.lua"])
             #expect(
                 broken.status == 1 && broken.errors.contains("broken.lua:1:")
@@ -171,6 +172,22 @@ import Testing
             #expect(again.status == 1 && again.errors.contains("is there already"))
             let check = try TidegateProcess.run(["script", "check", path + ".lua"])
             #expect(check.status == 0, "\(check.errors)")
+        }
+    }
+
+    @Test func checkTellsWhenNoConfigurationWasGiven() async throws {
+        try await offPool {
+            let core = try ScriptedCore()
+            let file = core.core.folder.path + "/looks.lua"
+            try core.core.write("for _ in ipairs(users.list('vless-in')) do end", to: "looks.lua")
+            let empty = try TidegateProcess.run(["script", "check", file])
+            #expect(empty.status == 1 && empty.errors.contains("handler not found: vless-in"), "\(empty)")
+            #expect(empty.errors.contains("no configuration was given, so the core is empty"), "\(empty)")
+            let full = try TidegateProcess.run(["script", "check", file, "-c", core.configuration])
+            #expect(full.status == 0 && full.errors.isEmpty, "\(full)")
+            try core.core.write("users.list('none')", to: "looks.lua")
+            let other = try TidegateProcess.run(["script", "check", file, "-c", core.configuration])
+            #expect(other.status == 1 && !other.errors.contains("no configuration"), "\(other)")
         }
     }
 

@@ -9,6 +9,9 @@ package enum ScriptCheck {
         package var error: AutomationError?
         /// What its top level has registered.
         package var schedules: [ScheduleStatus] = []
+        /// The first 1,000 of what `on` and `stats.watch` have registered, and how many there are.
+        package var subscriptions: [ScheduleStatus] = []
+        package var subscriptionCount = 0
         /// What its top level has logged.
         package var lines: [ScriptLogLine] = []
     }
@@ -43,6 +46,8 @@ package enum ScriptCheck {
                         dropped: { once.resume(AutomationError(.closed, "\(script.name): given up")) }))
             }
             report.schedules = instance.schedules.map(\.status)
+            report.subscriptions = instance.subscriptions.prefix(1000).map(\.status)
+            report.subscriptionCount = instance.subscriptionCount
             report.lines = context.journal.last(ScriptLog.kept)
             await withCheckedContinuation { continuation in
                 let once = Once<Void>(continuation)

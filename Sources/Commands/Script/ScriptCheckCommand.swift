@@ -43,7 +43,7 @@ struct ScriptCheckCommand: AsyncParsableCommand {
         } else if reports.isEmpty {
             print("There are no scripts.")
         } else {
-            for report in reports { Self.show(report) }
+            for report in reports { Self.show(report, isCoreEmpty: configuration == nil) }
         }
         if reports.contains(where: { $0.error != nil }) { throw ExitCode(1) }
     }
@@ -67,14 +67,27 @@ struct ScriptCheckCommand: AsyncParsableCommand {
             name: URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent, path: path)
     }
 
-    private static func show(_ report: ScriptCheck.Report) {
+    private static func show(_ report: ScriptCheck.Report, isCoreEmpty: Bool) {
         if let error = report.error {
             CommandFailure.report(DisplayText.safe("\(report.script.path): \(error)"))
+            if isCoreEmpty, "\(error)".contains("not found") {
+                CommandFailure.report(
+                    "    (no configuration was given, so the core is empty; -c FILE checks with yours)")
+            }
         } else {
-            let schedules = report.schedules.map(\.trigger).joined(separator: ", ")
-            print(DisplayText.safe("\(report.script.path): good, \(schedules.isEmpty ? "no schedules" : schedules)"))
+            print(DisplayText.safe("\(report.script.path): good, \(called(report))"))
         }
         for line in report.lines { print(DisplayText.safe("    [\(line.level.label.lowercased())] \(line.message)")) }
+    }
+
+    /// Its schedules and subscriptions: the text of each, behind its name if it has one of its own.
+    private static func called(_ report: ScriptCheck.Report) -> String {
+        let all = report.schedules + report.subscriptions
+        guard !all.isEmpty else { return "no schedules" }
+        var texts = all.prefix(20).map { $0.name == $0.trigger ? $0.trigger : "\($0.name) (\($0.trigger))" }
+        let others = report.schedules.count + report.subscriptionCount - texts.count
+        if others > 0 { texts.append("\(others) more") }
+        return texts.joined(separator: ", ")
     }
 
     private static func object(_ report: ScriptCheck.Report) -> [String: Any] {
@@ -82,6 +95,8 @@ struct ScriptCheckCommand: AsyncParsableCommand {
             "name": report.script.name, "path": report.script.path, "ok": report.error == nil,
             "error": report.error.map { "\($0)" } ?? "",
             "schedules": report.schedules.map { ["name": $0.name, "trigger": $0.trigger, "overlap": $0.overlap] },
+            "subscriptions": report.subscriptions.map { ["name": $0.name, "trigger": $0.trigger] },
+            "subscription_count": report.subscriptionCount,
         ]
     }
 }
