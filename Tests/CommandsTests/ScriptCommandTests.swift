@@ -172,6 +172,15 @@ import Testing
             #expect(again.status == 1 && again.errors.contains("is there already"))
             let check = try TidegateProcess.run(["script", "check", path + ".lua"])
             #expect(check.status == 0, "\(check.errors)")
+            #expect(check.output.contains("report (cron 0 0 * * *), limit (watch user>>>*>>>traffic>>>* "), "\(check)")
+            let lines = try String(contentsOfFile: path + ".lua", encoding: .utf8).split(
+                separator: "\n", omittingEmptySubsequences: false)
+            #expect(lines.count <= 40)
+            // The test in the comment is one that passes.
+            let test = lines.drop { !$0.hasPrefix("--   test(") }.map { $0.dropFirst(5) }.joined(separator: "\n")
+            try core.core.write(test, to: "mine_test.lua")
+            let tested = try TidegateProcess.run(["script", "test", path + "_test.lua"])
+            #expect(tested.status == 0 && tested.output.contains("1 test in 1 file: all passed"), "\(tested)")
         }
     }
 

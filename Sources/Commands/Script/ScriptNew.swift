@@ -39,44 +39,41 @@ struct ScriptNew: AsyncParsableCommand {
 enum ScriptTemplate {
     static func text(_ name: String) -> String {
         """
-        -- \(name): tells every minute who has used how much since the last look.
-        --
-        -- Settings, from "settings" beside "file" in the configuration, all optional:
-        --   inbound    the tag of the inbound whose users are meant; without it all of them
-        --   interval   how often to look: "1m"
+        -- \(name): warns when a user reaches an amount, and tells at midnight who has used how much.
 
-        local interval = settings.interval or "1m"
+        local settings = settings {
+            inbound = { type = "string", doc = "the tag of the inbound whose users are told; without it all of them" },
+            limit = { type = "size", default = "10GB", min = 1, doc = "warn at this amount, counted since the core began" },
+            report = { type = "cron", default = "0 0 * * *", doc = "when to tell" },
+        }
 
-        -- The tags of the inbounds to look at.
-        local function tags()
-            if settings.inbound then return { settings.inbound } end
-            local found = {}
-            for _, inbound in ipairs(inbounds.list()) do found[#found + 1] = inbound.tag end
-            return found
-        end
+        -- Called once for each user, some milliseconds after the counter got there. To end it there and then:
+        --   users.remove(tag, event.email); flows.close{ email = event.email }
+        stats.watch("user>>>*>>>traffic>>>*", settings.limit, function(event)
+            log.warning(event.email, "has used", size_text(event.value))
+        end, { name = "limit" })
 
-        -- Each run is a coroutine: it may sleep() and wait for answers, and holds nobody up. What is to outlive the process goes
-        -- into the store; a global or local variable is gone when the core stops or the file changes.
-        every(interval, function()
-            for _, tag in ipairs(tags()) do
-                for _, user in ipairs(users.list(tag)) do
-                    local key = "seen/" .. user.email
-                    local total = users.traffic(user.email).total
-                    local seen = store.get(key) or 0
-                    -- Counters begin at 0 with the process.
-                    local more = total >= seen and total - seen or total
-                    if more > 0 then log.info(user.email, "has used", size_text(more)) end
-                    store.set(key, total)
+        -- Calls that are marked as waiting in `tidegate reference`, as users.list is, let other runs of this script go on. What is to
+        -- outlive the process goes into the store; a variable is gone when the core stops or the file changes.
+        cron(settings.report, function()
+            for _, inbound in ipairs(inbounds.list()) do
+                if not settings.inbound or inbound.tag == settings.inbound then
+                    for _, user in ipairs(users.list(inbound.tag)) do
+                        log.info(user.email, "has used", size_text(users.traffic(user.email).total))
+                    end
                 end
             end
-        end)
+        end, { name = "report" })
 
-        -- Other ways to be called:
-        --   cron("0 0 1 * *", function() ... end, { tz = "Europe/Berlin" })   at 00:00 on the 1st of each month
-        --   after("10s", function() ... end)                                  once
-        --   on_stop(function(reason) ... end)                                 before the script ends
-        -- And ways to act:
-        --   users.remove(tag, email)       users.add(tag, user)       flows.close{ email = email }
+        -- A test, for \(name)_test.lua beside this file; `tidegate script test` runs it in a moment:
+        --   test("who reaches the limit is told", function()
+        --       core{ users = { "alice@example.com" } }
+        --       local s = script("\(name).lua", { limit = "1MB" })
+        --       traffic("alice@example.com", { down = size("1MB") })
+        --       expect(s:log()):is{ "[Warning] alice@example.com has used 1.00 MB" }
+        --       advance("24h")
+        --       expect(s:log()):counts(2)
+        --   end)
 
         """
     }
