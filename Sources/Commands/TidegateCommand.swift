@@ -18,8 +18,10 @@ package struct TidegateCommand: AsyncParsableCommand {
     /// Runs the process's arguments and exits with the command's status.
     package static func start() async {
         let arguments = Array(CommandLine.arguments.dropFirst())
+        var isRunning = false
         do {
             var command = try parseAsRoot(APIArguments.normalized(arguments))
+            isRunning = true
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
@@ -29,7 +31,8 @@ package struct TidegateCommand: AsyncParsableCommand {
             fflush(nil)
             // Xray, like all programs of Go's flag package, ends with 2 where ArgumentParser would end with 64.
             if exitCode(for: error) == .validationFailure {
-                CommandFailure.report(fullMessage(for: error))
+                // How the command line is made helps who got it wrong, but not who named what is not there.
+                CommandFailure.report(isRunning ? message(for: error) : fullMessage(for: error))
                 Foundation.exit(2)
             }
             exit(withError: error)
