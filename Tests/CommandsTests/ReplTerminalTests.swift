@@ -158,7 +158,7 @@ import Testing
         try await offPool {
             let core = try ScriptedCore()
             let terminal = try core.prompt()
-            _ = try terminal.wait(for: "in a core of its own")
+            _ = try terminal.wait(for: "no core runs with this configuration: started one")
             try terminal.enter("'users: ' .. users.count('vless-in')")
             _ = try terminal.wait(for: "users: 2")
             #expect(TCPClient.answers(core.port), "it listens")

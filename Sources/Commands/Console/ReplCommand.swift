@@ -182,7 +182,10 @@ struct ReplPlace {
         }
         try await service.start()
         let client = try await ScriptConnectionOptions.connect(to: path)
-        return ReplPlace(client: client, description: "in a core of its own", service: service, folder: folder)
+        return ReplPlace(
+            client: client,
+            description: "no core runs with this configuration: started one, which ends with this session",
+            service: service, folder: folder)
     }
 
     /// Lets the core go; one of this process ends.
