@@ -33,14 +33,18 @@ package struct ScriptTestRunner: Sendable {
 
     /// The tests of a file whose names contain `filter`, in their order, each as soon as it has ended. A file that cannot be loaded is
     /// one failure.
+    ///
+    /// - Parameter onStart: Told a test's name before it runs.
     package func run(
-        _ file: String, filter: String? = nil, onResult: @Sendable (ScriptTestResult) -> Void
+        _ file: String, filter: String? = nil, onStart: @Sendable (String) -> Void = { _ in },
+        onResult: @Sendable (ScriptTestResult) -> Void
     ) async {
         let names: [String]
         do {
             let source = try ScriptSource.read(file)
             names = try await inStage(file, source) { $0.tests.names }
             for (index, name) in names.enumerated() where filter.map(name.contains) ?? true {
+                onStart(name)
                 onResult(await run(index, name, file, source))
             }
         } catch {

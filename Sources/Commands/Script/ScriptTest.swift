@@ -31,10 +31,17 @@ struct ScriptTest: AsyncParsableCommand {
         }
         let report = ScriptTestReport(isColoured: isatty(STDOUT_FILENO) == 1, isQuiet: json)
         let runner = ScriptTestRunner(makeCore: StageCore.make)
+        let signs = Task {
+            while !Task.isCancelled {
+                try? await Task.sleep(for: .seconds(1))
+                report.tick()
+            }
+        }
+        defer { signs.cancel() }
         for file in files {
             // A filter that names the file takes all of its tests.
             let names = filter.flatMap { file.contains($0) ? nil : $0 }
-            await runner.run(file, filter: names) { report.add($0) }
+            await runner.run(file, filter: names, onStart: { report.begin($0) }) { report.add($0) }
         }
         guard report.count > 0 else { throw ValidationError("no test is called \"\(filter ?? "")\"") }
         print(json ? report.json : report.summary)

@@ -8,6 +8,11 @@ final class ScriptTestReport: Sendable {
     private let results = Mutex<[ScriptTestResult]>([])
     private let isColoured: Bool
     private let isQuiet: Bool
+    /// The test under way, and whether a line of the terminal says so.
+    private let current = Mutex<(name: String, since: ContinuousClock.Instant, isShown: Bool)?>(nil)
+
+    /// How long, in real time, a test may take before ``tick()`` shows it.
+    private static let silence = Duration.seconds(5)
 
     init(isColoured: Bool, isQuiet: Bool) {
         self.isColoured = isColoured
@@ -17,7 +22,29 @@ final class ScriptTestReport: Sendable {
     var count: Int { results.withLock { $0.count } }
     var failures: Int { results.withLock { $0.count { !$0.hasPassed } } }
 
+    func begin(_ name: String) {
+        current.withLock { $0 = (name, .now, false) }
+    }
+
+    /// On a terminal: shows which test takes its time, on a line that its result replaces.
+    func tick() {
+        guard isColoured, !isQuiet else { return }
+        current.withLock { current in
+            guard let test = current, case let passed = ContinuousClock.now - test.since, passed >= Self.silence else {
+                return
+            }
+            current?.isShown = true
+            let name = DisplayText.cut(DisplayText.safe(test.name), to: 50)
+            print("\r  ...    \(name) (\(passed.components.seconds) s)\u{1b}[K", terminator: "")
+            fflush(nil)
+        }
+    }
+
     func add(_ result: ScriptTestResult) {
+        current.withLock { current in
+            if current?.isShown == true { print("\r\u{1b}[K", terminator: "") }
+            current = nil
+        }
         let isFirstOfFile = results.withLock { results in
             defer { results.append(result) }
             return results.last?.file != result.file
