@@ -42,6 +42,25 @@ struct LibraryReferenceTests {
         #expect(LibraryReference.entry(named: "sleep")?.summary == "Suspends this run alone.")
     }
 
+    @Test func noTextHasRunsOfBlanks() {
+        for entry in LibraryReference.all + LibraryReference.testSection.entries {
+            for text in [entry.signature, entry.text, entry.summary] {
+                #expect(!text.contains("  "), "\(entry.name): \(text)")
+            }
+        }
+    }
+
+    @Test func eventsAndTablesAreFoundByTheirNames() throws {
+        for event in EventCatalog.all {
+            #expect(try #require(LibraryReference.help(for: event.name)).contains(event.text), "\(event.name)")
+            #expect(try #require(LibraryReference.help(for: "events")).contains("\n    \(event.name)"), "\(event.name)")
+        }
+        let log = try #require(LibraryReference.help(for: "log"))
+        #expect(log.contains("log.rotate{") && log.contains("event log\n"))
+        #expect(try #require(LibraryReference.help(for: "core")).contains("core.session"))
+        #expect(LibraryReference.help(for: "nothing") == nil)
+    }
+
     @Test func everythingHasAnExampleThatCompiles() throws {
         let state = try LuaState()
         for entry in LibraryReference.all {

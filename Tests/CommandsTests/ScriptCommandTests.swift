@@ -200,6 +200,22 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("user.online", "first connection"), ("events", "flow.closed { id,"), ("on", "user.offline { email, source }"),
+        ("log", "log.rotate{"), ("log", "error log"), ("advance", "In tests of scripts"),
+    ])
+    func theReferenceKnows(name: String, part: String) async throws {
+        let result = try await offPool { try TidegateProcess.run(["reference", name]) }
+        #expect(result.status == 0 && result.output.contains(part), "\(result)")
+    }
+
+    @Test func whatIsNotThereIsToldInOneLine() async throws {
+        let result = try await offPool { try TidegateProcess.run(["reference", "users.nothing"]) }
+        #expect(result.status == 2)
+        #expect(
+            result.errors == "there is no function or event \"users.nothing\"; `tidegate reference` lists all\n")
+    }
+
     @Test func aCoreThatDoesNotRunIsToldSo() async throws {
         try await offPool {
             let core = try ScriptedCore()

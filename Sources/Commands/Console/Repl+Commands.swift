@@ -13,7 +13,8 @@ extension Repl {
         Type Lua: an expression shows its values, a statement runs. Everything that scripts can call is there.
         Globals stay from line to line, locals do not. A statement may go on over several lines.
 
-          :doc [NAME]             what scripts can call, or one function (:doc users.add) or table (:doc users)
+          :doc [NAME]             what scripts can call, or one function (:doc users.add), table (:doc users)
+                                  or event (:doc user.online, :doc events)
           :watch INTERVAL EXPR    evaluate again and again (:watch 1s users.traffic("a@example.com")) until Ctrl-C
           :load FILE              run a file of Lua
           :script                 the scripts; :script NAME shows one,
@@ -54,14 +55,14 @@ extension Repl {
                 for entry in section.entries { table.add(["  " + entry.name, entry.summary]) }
             }
             screen.write(table.text(width: screen.printer.width))
-        } else if let entry = LibraryReference.entry(named: name) {
-            screen.write(DisplayText.wrapped(LibraryReference.help(entry), to: screen.printer.width) + "\n")
+        } else if let text = LibraryReference.help(for: name) {
+            screen.write(DisplayText.wrapped(text, to: screen.printer.width) + "\n")
         } else {
             let entries = LibraryReference.entries(prefix: name)
             guard !entries.isEmpty else {
                 return screen.error("nothing is called \"\(DisplayText.safe(name))\"; :doc lists what there is")
             }
-            screen.write(entries.map { "\($0.signature)\n    \($0.summary)\n" }.joined())
+            screen.write(LibraryReference.list(entries) + "\n")
         }
     }
 

@@ -10,7 +10,7 @@ struct ScriptTest: AsyncParsableCommand {
             Example: tidegate script test Scripts
 
             Each test of a *_test.lua file runs its scripts in a core without a network, with a clock that only the test moves, so that \
-            a month passes in a moment. Scripts/README.md tells how to write one.
+            a month passes in a moment. Scripts/README.md tells how to write one; `tidegate reference advance` (core, traffic, expect …) tells what it can call.
 
             Exit status 1 when a test has failed, 2 for a wrong command line or when there are no tests.
             """)

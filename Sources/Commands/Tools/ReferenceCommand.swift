@@ -7,10 +7,11 @@ struct ReferenceCommand: ParsableCommand {
         commandName: "reference", abstract: "What scripts can call.",
         discussion: """
             Without a name: all functions, a line for each. With one (users.add): its description; with the name of a table \
-            (users): all that is in it.
+            (users): all that is in it; with that of an event (user.online), or `events`: when it comes and what it tells. The \
+            functions that tests of scripts have (advance, expect) are found by name, too.
             """)
 
-    @Argument(help: "A function, or a table of functions.")
+    @Argument(help: "A function, a table of functions, or an event.")
     var name: String?
 
     @Flag(help: "Print the whole reference as Markdown.")
@@ -21,16 +22,11 @@ struct ReferenceCommand: ParsableCommand {
             print(LibraryReference.page, terminator: "")
             return
         }
-        guard let name else { return print(Self.list(LibraryReference.all)) }
-        if let entry = LibraryReference.entry(named: name) { return print(LibraryReference.help(entry)) }
-        let entries = LibraryReference.all.filter { $0.group == name }
-        guard !entries.isEmpty else {
-            throw ValidationError("there is no function \"\(name)\"; `tidegate reference` lists all")
+        guard let name else { return print(LibraryReference.list(LibraryReference.all)) }
+        guard let text = LibraryReference.help(for: name) else {
+            throw ValidationError(
+                "there is no function or event \"\(DisplayText.safe(name))\"; `tidegate reference` lists all")
         }
-        print(Self.list(entries))
-    }
-
-    private static func list(_ entries: [LibraryEntry]) -> String {
-        entries.map { "\($0.signature)\n    \($0.summary)" }.joined(separator: "\n")
+        print(text)
     }
 }

@@ -185,6 +185,17 @@ struct ScriptTestCommandTests {
         #expect(report.tests.last?.message == "expected 2\nfound 1")
     }
 
+    @Test func whatTheReferenceNamesForTestsIsThere() async throws {
+        let page = try String(
+            contentsOf: TidegateProcess.packageRoot.appendingPathComponent("Scripts/REFERENCE.md"), encoding: .utf8)
+        let section = try #require(page.components(separatedBy: "## In tests of scripts\n").dropFirst().first)
+        let names = section.matches(of: #/### `(\w+)`/#).map { String($0.output.1) }
+        #expect(names.count > 10)
+        let result = try await run(
+            names.map { #"expect(type(\#($0)), "\#($0)"):is("function")"# }.joined(separator: "\n"))
+        #expect(result.status == 0, "\(result.output)\(result.errors)")
+    }
+
     @Test func aFileThatDoesNotCompileIsOneFailure() async throws {
         let result = try await offPool { try Folder(test: "test('x' function() end)").run() }
         #expect(result.status == 1)
