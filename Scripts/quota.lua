@@ -3,7 +3,7 @@
 -- Quota: gives each user an amount of traffic (up and down together) for a period, and cuts off who has used it up.
 --
 -- The sum is kept in the store: it holds across restarts, when the counters begin at 0 again, and when others reset them. Who uses up
--- the plan is cut with the byte that does it: a copy of the user is kept, the user is removed from the inbounds, and the
+-- the plan is cut some milliseconds after the byte that does it: a copy of the user is kept, the user is removed from the inbounds, and the
 -- connections are closed. Whoever is over stays removed, also after a restart, and when somebody adds the user back. With a new
 -- period all usage begins at 0 and the removed users are added back as they were; the same happens at once when a plan is raised.
 --

@@ -115,10 +115,20 @@ extension Library {
             """
             The script's table from the configuration. Called with a declaration of names and types at its top, \
             it gives the checked values, with defaults; a setting that does not fit keeps the script from being \
-            loaded. Sizes arrive in bytes, durations in seconds. Types: string, boolean, integer, number, size, \
-            duration, cron, zone, date, choice, list, map, record.
+            loaded. Sizes arrive in bytes, durations in seconds. Each name has a type, `every = "duration"`, or a table \
+            with a `type` and more: `default`, what it is when it is left out; `required = true`, that it must not be; \
+            `min` and `max` of numbers, sizes and durations; `also`, words that may stand in place of a value; `of`, the \
+            words of a choice, or the type of what is in a list or map; `fields`, the declaration of a record; `doc`. \
+            Types: `string`, `boolean`, `integer`, `number`, `size`, `duration`, `cron`, `zone`, `date`, `choice`, `list`, \
+            `map`, `record`.
             """,
-            example: #"local settings = settings { plan = { type = "size", default = "50GB", doc = "for all" } }"#,
+            example: """
+                local settings = settings {
+                    plan = { type = "size", default = "50GB", also = "unlimited", doc = "for everybody" },
+                    window = { type = "choice", of = { "day", "month" }, default = "month" },
+                    plans = { type = "map", of = "size", default = {}, doc = "by e-mail" },
+                }
+                """,
             kind: .value),
         LibraryEntry(
             "core.session", "core.session",

@@ -125,20 +125,22 @@ extension Library {
         LibraryEntry(
             "every", "every(interval, fn [, { name, overlap, at_once, jitter }]) -> schedule",
             """
-            Calls `fn` at fixed distances on the monotonic clock. The first time is after one interval, with `at_once = true` \
-            at once. The interval is text such as `"2s"` or seconds, from 10 ms. `fn` gets a table \
-            `{ name, scheduled, late }`. `overlap` says what happens when a run is due while one is busy: `skip` (the \
-            default), `queue(n)`, `replace` or `parallel(n)`. With `jitter = "30s"` each time is put off by a share of that which \
-            belongs to the names of script and schedule, the same for good.
+            Calls `fn` at fixed distances on the monotonic clock. The first time is after one interval, with `at_once = \
+            true` at once. The interval is text such as `"2s"` or seconds, from 10 ms. `fn` gets a table `{ name, scheduled, \
+            late }`. `overlap` says what happens when a run is due while one is busy: `skip` (the default), `queue(n)`, \
+            `replace` or `parallel(n)`. With `jitter = "30s"` each time is put off by a share of that which belongs to the \
+            names of script and schedule, the same for good.
             """,
             example: #"every("2s", function(run) log.info(run.name, run.late) end, { name = "pulse" })"#),
         LibraryEntry(
             "cron", "cron(expression, fn [, { name, overlap, tz, missed, deadline, jitter }]) -> schedule",
             """
-            Calls `fn` when the calendar matches. Five fields, or six with seconds first; names, lists, ranges, steps, `?`, \
-            `@hourly` to `@yearly`, and `@every 5m`. A time that the clock skips in spring runs at once after the gap, one that \
-            it shows twice in autumn runs once; expressions with a wildcard hour or minute go by real time.
-            `missed` says what becomes of times that passed unnoticed, also while the core was not running: `skip` (the \
+            Calls `fn` when the calendar of the zone `tz` matches, without it that of the machine's zone (`TZ`). Five \
+            fields, or six with seconds first; names, lists, ranges, steps, `?`, `@hourly` to `@yearly`, and `@every 5m`. A \
+            time that the clock skips in spring runs at once after the gap, one that it shows twice in autumn runs once; \
+            expressions with a wildcard hour or minute go by real time.
+            `missed` says what becomes of times that nobody noticed for more than a minute, also while the core was not running \
+            (what is less late runs anyway): `skip` (the \
             default), `once`, or `all(n)` for a run each, at most the last n; `deadline` is how long ago they may be. A time \
             counts as seen when its run begins, so an interrupted run is not made up for.
             """,
@@ -146,8 +148,10 @@ extension Library {
         LibraryEntry(
             "at", "at(time, fn [, { name, tz, missed, deadline, jitter }]) -> schedule",
             """
-            Calls `fn` once, when the calendar shows the time: text such as `"2026-03-31 18:00"`, or seconds since 1970. A time in \
-            the past is left out, unless `missed = "once"` makes up for it; the store remembers that it ran.
+            Calls `fn` once, when the calendar of the zone `tz`, without it of the machine's zone (`TZ`), shows the time: \
+            text such as `"2026-03-31 18:00"`, or seconds since 1970. A time in the past is left out, unless `missed = \
+            "once"` makes up for it; the store remembers that it ran. In a core that runs, what is up to a minute late still \
+            runs; `missed` is about what is later.
             """,
             example:
                 #"at("2026-12-31 23:59", function() log.info("nearly") end, { tz = "Asia/Tokyo", missed = "once" })"#),
@@ -156,7 +160,7 @@ extension Library {
             example: #"after("10s", function() log.info("ten seconds later") end)"#),
         LibraryEntry(
             "cron_next", "cron_next(expression [, tz [, after]]) -> seconds | nil",
-            "When an expression comes next, in seconds since 1970; nil when it never does.",
+            "When an expression comes next, in seconds since 1970, in the zone `tz` or else the machine's; nil when it never does.",
             example: #"print(time.format(cron_next("0 0 1 * *", "Europe/Berlin")))"#),
         LibraryEntry(
             "on_stop", "on_stop(fn)",

@@ -67,12 +67,15 @@ extension Library {
         LibraryEntry(
             "stats.watch", "stats.watch(pattern, threshold, fn [, { name, buffer, total }]) -> subscription",
             """
-            Calls `fn` when a counter reaches the threshold: raised with the byte that does it, once for each \
-            crossing. In the pattern `*` stands for any text, and counters that are made later are watched, too. \
-            Where the part behind the last `>>>` is `*`, the counters that differ there alone are added up: \
-            `user>>>*>>>traffic>>>*` watches each user's up and down together. A counter that has reached the \
-            threshold already is told at once; one that is reset may cross again. With `total = true` all that was ever \
-            counted in this process is compared, and resets make no difference. `fn` gets `{ name = \
+            Calls `fn` when a counter reaches the threshold (above 0, else it is an error), once for each crossing. The byte \
+            that reaches it raises the call, which begins some milliseconds later: traffic goes on at full speed until `fn` \
+            has removed the user and closed the flows, so it should do both, with `users.remove` and `flows.close`. In the \
+            pattern `*` stands for any text, and counters that are made later are watched, too. Where the part behind the \
+            last `>>>` is `*`, the counters that differ there alone are added up: `user>>>*>>>traffic>>>*` watches each \
+            user's up and down together. A counter that has reached the threshold already is told at once; one that is reset \
+            may cross again. With `total = true` all that was ever counted in this process is compared, and resets make no \
+            difference. Counters begin at 0 with each process (see `core.session`): a script that remembers what was used \
+            before takes it off the threshold, and acts at once where nothing is left of it. `fn` gets `{ name = \
             "counter.crossed", counter, value, threshold }` and `email` or `tag`.
             """,
             example: """

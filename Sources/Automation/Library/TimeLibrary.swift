@@ -130,13 +130,15 @@ extension Library {
             "Seconds on a clock that never goes back and does not notice when the calendar is set."),
         LibraryEntry(
             "time.format", "time.format([t [, pattern [, tz]]]) -> string",
-            "A time as text, after a pattern of strftime (`%Y-%m-%d %H:%M:%S` without one), now without one, in a zone.",
+            "A time as text: `t` in seconds since 1970 (left out: now), after a pattern of strftime (left out: `%Y-%m-%d %H:%M:%S`),"
+                + " in a zone (left out: the machine's, `TZ`).",
             example: #"print(time.format(time.now(), "%F %T %Z", "Asia/Tehran"))"#),
         LibraryEntry(
             "time.parse", "time.parse(text [, tz]) -> seconds",
             """
-            When a zone's clock shows `2026-03-31`, `2026-03-31 18:00` or `2026-03-31 18:00:30`, in seconds since 1970. A time that \
-            the clock skips is the first one after the gap, one that it shows twice the first of the two.
+            When the clock of a zone (left out: the machine's, `TZ`) shows `2026-03-31`, `2026-03-31 18:00` or `2026-03-31 \
+            18:00:30`, in seconds since 1970. A time that the clock skips is the first one after the gap, one that it shows \
+            twice the first of the two.
             """,
             example: #"print(time.parse("2026-03-31", "Europe/Berlin") - time.now(), "seconds to go")"#),
         LibraryEntry(

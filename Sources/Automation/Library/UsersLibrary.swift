@@ -206,13 +206,16 @@ extension Library {
             "users.add", "users.add(inbound, user) -> true | nil, message",
             """
             Adds a user. `user` is `{ email, id or password, flow, level }`, or what `users.get` gave. The account is of the \
-            type of the field `protocol`, else of the inbound's protocol. Gives nil and why not when the core refuses.
+            type of the field `protocol`, else of the inbound's protocol, for which the call waits. Gives nil and why not \
+            when the core refuses.
             """,
             example: #"users.add("vless-in", { email = "a@example.com", id = "27848739-7e62-4138-9fd3-098a63964b6b" })"#
         ),
         LibraryEntry(
             "users.remove", "users.remove(inbound, email) -> true | nil, message",
-            "Removes a user; connections that are open go on (see `flows.close`). Gives nil and why not when the core refuses.",
+            "Removes a user; connections that are open go on (see `flows.close`). It holds until the process ends, as the next one has the"
+                + " users of the configuration, or a reload finds that the files say something new of the user or the inbound."
+                + " Gives nil and why not when the core refuses.",
             example: """
                 users.remove("vless-in", "a@example.com")
                 flows.close{ email = "a@example.com" }
@@ -226,6 +229,8 @@ extension Library {
             example: #"for ip, seen in pairs(users.ips("a@example.com")) do print(ip, time.format(seen)) end"#),
         LibraryEntry(
             "users.traffic", "users.traffic(email) -> { up, down, total }",
-            "The bytes that are counted for a user since the counters began; 0 where nothing is counted."),
+            "The bytes that are counted for a user; `total` is `up` and `down` together. They count from the start of the process or"
+                + " the counters' last reset (`reset` of `stats.get`, `stats.query` and the API); 0 where nothing is counted."
+        ),
     ]
 }
