@@ -7,13 +7,16 @@ final class HostFunction {
     // The state keeps its functions, and outlives every call.
     unowned(unsafe) let state: LuaState
     let name: String
+    /// With its table or type: `users.list`, `task:wait`.
+    let path: String
     /// Stack slots before the first argument: 1 for a method.
     let base: Int32
     private let body: LuaHostBody
 
-    init(state: LuaState, name: String, base: Int32, body: @escaping LuaHostBody) {
+    init(state: LuaState, name: String, path: String? = nil, base: Int32, body: @escaping LuaHostBody) {
         self.state = state
         self.name = name
+        self.path = path ?? name
         self.base = base
         self.body = body
     }

@@ -18,6 +18,8 @@ package struct LuaCall {
     }
 
     package var state: LuaState { function.state }
+    /// The running function with its table or type: `users.list`, `task:wait`.
+    package var path: String { function.path }
     var stack: LuaStack { LuaStack(l: l) }
 
     /// Number of arguments.

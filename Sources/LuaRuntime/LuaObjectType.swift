@@ -60,28 +60,29 @@ extension LuaState {
         registeredNames += type.methods.map { "\(type.name):\($0.name)" }
         lua_createtable(l, 0, Int32(clamping: type.methods.count + 1))
         for (name, body) in type.methods {
-            add(name, to: stack) { call in try body(try type.object(on: call.l, at: 1), call) }
+            add(name, of: type.name, to: stack) { call in try body(try type.object(on: call.l, at: 1), call) }
         }
         let methods = stack.top
         if type.onClose != nil {
             registeredNames.append("\(type.name):close")
-            add("close", to: stack) { call in
+            add("close", of: type.name, to: stack) { call in
                 type.close(on: call.l, at: 1)
                 return 0
             }
         }
         cl_push_object_metatable(l, type.tag, type.name, methods)
         if type.onClose != nil {
-            add("__close", to: stack) { call in
+            add("__close", of: type.name, to: stack) { call in
                 type.close(on: call.l, at: 1)
                 return 0
             }
         }
     }
 
-    private func add(_ name: String, to stack: LuaStack, _ body: @escaping LuaHostBody) {
+    private func add(_ name: String, of type: String, to stack: LuaStack, _ body: @escaping LuaHostBody) {
         stack.push(name)
-        stack.push(function: retain(HostFunction(state: self, name: name, base: 1, body: body)))
+        stack.push(
+            function: retain(HostFunction(state: self, name: name, path: "\(type):\(name)", base: 1, body: body)))
         lua_rawset(stack.l, -3)
     }
 }

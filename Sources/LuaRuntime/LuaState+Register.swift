@@ -21,7 +21,7 @@ extension LuaState {
     /// The state keeps the function until it is closed, so a function that holds the state keeps both alive.
     package func register(_ path: String, _ body: @escaping LuaHostBody) throws(LuaError) {
         try setAPI(path) { stack, name throws(LuaError) in
-            stack.push(function: retain(HostFunction(state: self, name: name, base: 0, body: body)))
+            stack.push(function: retain(HostFunction(state: self, name: name, path: path, base: 0, body: body)))
         }
     }
 

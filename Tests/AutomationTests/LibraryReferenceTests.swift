@@ -3,6 +3,7 @@ import ControlAPI
 import Foundation
 import LuaRuntime
 import Testing
+import XrayProtos
 
 @testable import Automation
 
@@ -47,6 +48,53 @@ struct LibraryReferenceTests {
             for text in [entry.signature, entry.text, entry.summary] {
                 #expect(!text.contains("  "), "\(entry.name): \(text)")
             }
+        }
+    }
+
+    /// What each function that is marked as waiting is called with; the API's own take nothing.
+    private static let arguments = [
+        "users.list": "'in'", "users.get": "'in', 'a@x'", "users.add": "'in', { email = 'a@x' }", "sleep": "1",
+        "inbounds.list": "", "inbounds.remove": "'in'", "outbounds.list": "", "users.online": "",
+        "rules.add": "{ ruleTag = 'r', outboundTag = 'o' }", "stats.query": "'x'", "flows.list": "",
+        "flows.close": "{}",
+        "log.rotate": "{ keep = 1 }", "log.restart": "", "events.wait": "'user.added'",
+        "http.get": "'http://a/'", "http.post": "'http://a/', 'x'", "http.request": "{ url = 'http://a/' }",
+        "inbounds.add": "{ tag = 'x' }",
+    ]
+
+    /// That none is forgotten is seen to by `Library.wait`, which refuses those that are not marked.
+    @Test func whatIsMarkedAsWaitingWaits() async throws {
+        var lines: [String] = ["local task, stream = spawn(print), routing.SubscribeRoutingStats{}"]
+        for name in LibraryReference.waiting.sorted() {
+            let call: String
+            switch name {
+            case "task:wait": call = "task:wait()"
+            case "stream:next": call = "stream:next()"
+            default:
+                let isOperation = ControlOperations.all.contains {
+                    "\(Library.tableName(of: $0.service)).\($0.method)" == name
+                }
+                guard let arguments = isOperation ? "{}" : Self.arguments[name] else {
+                    Issue.record("\(name): which arguments does it take?")
+                    continue
+                }
+                call = "\(name)(\(arguments))"
+            }
+            lines.append("log.info(pcall(store.transaction, function() \(call) end))")
+        }
+        let bench = try ScriptBench()
+        let automation = try await bench.start(try bench.write("chunk", lines.joined(separator: "\n"))) {
+            $0.http.allow = ["*"]
+            $0.http.client = AsyncScriptHTTPClient()
+            $0.objects = ConfigurationObjects(
+                inbound: { _ in .init() }, outbound: { _ in .init() }, rule: { _ in .init() })
+        }
+        await automation.quiet()
+        await automation.stop(grace: .zero)
+        for name in LibraryReference.waiting {
+            #expect(
+                bench.core.log.contains { $0.hasSuffix(": \(name): waiting is not possible inside store.transaction") },
+                "\(name)\n\(bench.core.log.joined(separator: "\n"))")
         }
     }
 

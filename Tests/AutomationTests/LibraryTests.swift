@@ -199,7 +199,7 @@ struct LibraryTests {
             """,
             logs: [
                 "2 3 true nil 1", "false no", "1 nil", "x 2", "5 6",
-                "false chunk.lua:10: waiting is not possible inside store.transaction",
+                "false chunk.lua:10: sleep: waiting is not possible inside store.transaction",
                 "false chunk.lua:11: store.transaction: already inside one",
             ])
     }

@@ -202,7 +202,8 @@ import Testing
 
     @Test(arguments: [
         ("user.online", "first connection"), ("events", "flow.closed { id,"), ("on", "user.offline { email, source }"),
-        ("log", "log.rotate{"), ("log", "error log"), ("advance", "In tests of scripts"),
+        ("log", "log.rotate{"), ("log", "error log"), ("advance", "In tests of scripts"), ("users.list", "Waits: "),
+        ("users", "users.list(inbound) -> users   (waits)"),
     ])
     func theReferenceKnows(name: String, part: String) async throws {
         let result = try await offPool { try TidegateProcess.run(["reference", name]) }

@@ -77,7 +77,7 @@ extension Library {
             let limit = call.isNil(next) ? nil : try call.duration(next)
             let wanted = try EventFilter(event, filter)
             guard !wanted.topics.isEmpty else { throw LuaError("events.wait: \(event) cannot be waited for, use on") }
-            return try wait(script, .event(wanted, limit))
+            return try wait(call, script, .event(wanted, limit))
         }
     }
 
@@ -125,7 +125,7 @@ extension Library {
             example: """
                 local event = events.wait("user.offline", { email = "a@example.com" }, "10m")
                 if not event then log.info("still online") end
-                """),
+                """, waits: true),
         LibraryEntry(
             "subscription:cancel", "subscription:cancel()", "Ends a subscription; a call that is busy goes on."),
         LibraryEntry("subscription:name", "subscription:name() -> string", "The subscription's name, or its text."),

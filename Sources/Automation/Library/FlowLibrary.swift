@@ -12,7 +12,7 @@ extension Library {
         let caller = script.caller
         try register(call: "flows.list", in: state, for: script) { call in
             let selector = try selector(call)
-            return try perform(script) {
+            return try perform(call, script) {
                 let flows = await control.flows(selector)
                 return ScriptAnswer { call in
                     call.beginTable(array: flows.count)
@@ -27,7 +27,7 @@ extension Library {
         try register(call: "flows.close", in: state, for: script) { call in
             guard call.isTable(1) else { throw call.argumentError(1, expected: "table") }
             let selector = try selector(call)
-            return try perform(script) {
+            return try perform(call, script) {
                 let count = try await control.closeFlows(selector, by: caller)
                 return ScriptAnswer { call in
                     call.push(count)
@@ -71,9 +71,10 @@ extension Library {
             The live flows for which all that is given holds: a list of \
             `{ id, inbound, outbound, email, source, target, up, down, age }`, `age` in seconds.
             """,
-            example: #"print(#flows.list{ email = "a@example.com" })"#),
+            example: #"print(#flows.list{ email = "a@example.com" })"#, waits: true),
         LibraryEntry(
             "flows.close", "flows.close{ inbound, outbound, email, source } -> integer",
-            "Ends the flows for which all that is given holds, and tells how many. To end all, write `flows.close{}`."),
+            "Ends the flows for which all that is given holds, and tells how many. To end all, write `flows.close{}`.",
+            waits: true),
     ]
 }

@@ -50,7 +50,7 @@ extension Library {
         guard script.requests.load(ordering: .relaxed) < mostRequests else {
             throw LuaError("http: a script may have \(mostRequests) requests under way")
         }
-        return try perform(script) { [request] in
+        return try perform(call, script) { [request] in
             script.requests.add(1, ordering: .relaxed)
             defer { script.requests.subtract(1, ordering: .relaxed) }
             do {
@@ -177,14 +177,14 @@ extension Library {
                 local response, problem = http.get("https://example.com/plans.json", { timeout = "5s" })
                 if not response then log.warning(problem) return end
                 local plans = json.decode(response.body)
-                """),
+                """, waits: true),
         LibraryEntry(
             "http.post", "http.post(url, body [, { headers, timeout, max_size }]) -> response | nil, message",
             "Sends a body: a string, or a table, which goes as JSON. Otherwise like `http.get`.",
-            example: #"http.post("https://example.com/hook", { text = "user over quota" })"#),
+            example: #"http.post("https://example.com/hook", { text = "user over quota" })"#, waits: true),
         LibraryEntry(
             "http.request",
             "http.request{ url, method, headers, body, timeout, max_size } -> response | nil, message",
-            "Like `http.get`, with any of the methods GET, POST, PUT, DELETE, PATCH, HEAD and OPTIONS."),
+            "Like `http.get`, with any of the methods GET, POST, PUT, DELETE, PATCH, HEAD and OPTIONS.", waits: true),
     ]
 }

@@ -14,12 +14,12 @@ extension Library {
 
         try register(call: "inbounds.add", in: state, for: script) { call in
             let request = try requests.addInbound(try call.table(1))
-            return try change(script) { _ = try await control.addInbound(request, by: caller) }
+            return try change(call, script) { _ = try await control.addInbound(request, by: caller) }
         }
         try register(call: "inbounds.remove", in: state, for: script) { call in
             var request = Xray_App_Proxyman_Command_RemoveInboundRequest()
             request.tag = try call.string(1)
-            return try change(script) { [request] in _ = try await control.removeInbound(request, by: caller) }
+            return try change(call, script) { [request] in _ = try await control.removeInbound(request, by: caller) }
         }
         try register(call: "outbounds.add", in: state, for: script) { call in
             let request = try requests.addOutbound(try call.table(1))
@@ -35,7 +35,7 @@ extension Library {
             let rules = table.array.isEmpty ? [table] : table.array.compactMap(\.table)
             let replaces = try call.options(2, ["replace"]).flag("replace")
             let request = try requests.addRules(rules, append: !replaces)
-            return try change(script) { _ = try await control.addRule(request, by: caller) }
+            return try change(call, script) { _ = try await control.addRule(request, by: caller) }
         }
         try register(call: "rules.remove", in: state, for: script) { call in
             var request = Xray_App_Router_Command_RemoveRuleRequest()
@@ -75,16 +75,16 @@ extension Library {
         try register(call: "balancers.release", in: state, for: script) { call in
             try override(try call.string(1), "", call)
         }
-        try register(call: "log.restart", in: state, for: script) { _ in
-            try change(script) { _ = try await control.restartLogger(.init(), by: caller) }
+        try register(call: "log.restart", in: state, for: script) { call in
+            try change(call, script) { _ = try await control.restartLogger(.init(), by: caller) }
         }
     }
 
     /// A change that may take time: true, or nil and the message of a refusal.
     private static func change(
-        _ script: ScriptInstance, _ body: @escaping @Sendable () async throws -> Void
+        _ call: LuaCall, _ script: ScriptInstance, _ body: @escaping @Sendable () async throws -> Void
     ) throws -> LuaReturn {
-        try perform(script) {
+        try perform(call, script) {
             do {
                 try await body()
                 return ScriptAnswer { call in
@@ -112,10 +112,10 @@ extension Library {
                 inbounds.add{
                     tag = "extra", listen = "127.0.0.1", port = 1081, protocol = "socks", settings = { udp = true },
                 }
-                """),
+                """, waits: true),
         LibraryEntry(
             "inbounds.remove", "inbounds.remove(tag) -> true | nil, message",
-            "Closes an inbound; connections that are open go on."),
+            "Closes an inbound; connections that are open go on.", waits: true),
         LibraryEntry(
             "outbounds.add", "outbounds.add(object) -> true | nil, message",
             "Adds an outbound: the object that would stand in the configuration's `outbounds`.",
@@ -126,7 +126,8 @@ extension Library {
             "rules.add", "rules.add(object [, { replace }]) -> true | nil, message",
             "Adds a rule, or a list of rules, behind those that there are: objects as in the configuration's `routing.rules`. With"
                 + " `replace = true` they take the place of all rules.",
-            example: #"rules.add{ ruleTag = "no-ads", domain = { "domain:ads.example" }, outboundTag = "block" }"#),
+            example: #"rules.add{ ruleTag = "no-ads", domain = { "domain:ads.example" }, outboundTag = "block" }"#,
+            waits: true),
         LibraryEntry(
             "rules.remove", "rules.remove(ruleTag) -> true | nil, message", "Removes the rule of that `ruleTag`.",
             example: #"rules.remove("no-ads")"#),

@@ -38,16 +38,21 @@ enum Library {
         }
     }
 
-    /// Answers with a wait, unless the caller is inside a transaction.
-    static func wait(_ script: ScriptInstance, _ wait: ScriptWait) throws -> LuaReturn {
-        guard script.transaction == nil else { throw LuaError("waiting is not possible inside store.transaction") }
+    /// Answers with a wait, unless the caller is inside a transaction. Refused to a function whose description does not say
+    /// ``LibraryEntry/waits``, so that the reference cannot forget one.
+    static func wait(_ call: LuaCall, _ script: ScriptInstance, _ wait: ScriptWait) throws -> LuaReturn {
+        let path = call.path
+        guard LibraryReference.waiting.contains(path) else { throw LuaError("\(path): is not described as waiting") }
+        guard script.transaction == nil else {
+            throw LuaError("\(path): waiting is not possible inside store.transaction")
+        }
         return .yield(wait)
     }
 
     static func perform(
-        _ script: ScriptInstance, _ operation: @escaping @Sendable () async throws -> ScriptAnswer
+        _ call: LuaCall, _ script: ScriptInstance, _ operation: @escaping @Sendable () async throws -> ScriptAnswer
     ) throws -> LuaReturn {
-        try wait(script, .perform(operation))
+        try wait(call, script, .perform(operation))
     }
 }
 
@@ -138,7 +143,8 @@ extension Library {
             "Loads a module from the script's folder once: `lib.text` is `lib/text.lua` beside the script.",
             example: #"local text = require("lib.text")"#),
         LibraryEntry(
-            "stream:next", "stream:next() -> answer | nil", "Waits for a stream's next answer; nil at its end."),
+            "stream:next", "stream:next() -> answer | nil", "Waits for a stream's next answer; nil at its end.",
+            waits: true),
         LibraryEntry("stream:close", "stream:close()", "Ends a stream; it may be a `<close>` variable, too."),
     ]
 }

@@ -8,8 +8,8 @@ extension Library {
     /// `rules.list()`: `{ tag, ruleTag }` each, as the API names them.
     static func installLists(in state: LuaState, for script: ScriptInstance) throws {
         let control = script.context.control
-        try register(call: "inbounds.list", in: state, for: script) { _ in
-            try perform(script) {
+        try register(call: "inbounds.list", in: state, for: script) { call in
+            try perform(call, script) {
                 let inbounds = try await control.listInbounds(.init()).inbounds
                 return ScriptAnswer { call in
                     call.beginTable(array: inbounds.count)
@@ -23,8 +23,8 @@ extension Library {
                 }
             }
         }
-        try register(call: "outbounds.list", in: state, for: script) { _ in
-            try perform(script) {
+        try register(call: "outbounds.list", in: state, for: script) { call in
+            try perform(call, script) {
                 let outbounds = try await control.listOutbounds(.init()).outbounds
                 return ScriptAnswer { call in
                     call.beginTable(array: outbounds.count)
@@ -54,10 +54,10 @@ extension Library {
     static let listReference: [LibraryEntry] = [
         LibraryEntry(
             "inbounds.list", "inbounds.list() -> inbounds",
-            "The inbounds: a list of `{ tag, protocol, receiver_settings, proxy_settings }`."),
+            "The inbounds: a list of `{ tag, protocol, receiver_settings, proxy_settings }`.", waits: true),
         LibraryEntry(
             "outbounds.list", "outbounds.list() -> outbounds",
-            "The outbounds: a list of `{ tag, protocol, sender_settings, proxy_settings }`."),
+            "The outbounds: a list of `{ tag, protocol, sender_settings, proxy_settings }`.", waits: true),
         LibraryEntry(
             "rules.list", "rules.list() -> rules",
             "The routing rules in their order: a list of `{ tag, ruleTag }`, where `tag` is the outbound's or balancer's."

@@ -24,7 +24,7 @@ extension Library {
             guard log == nil || log == "error" || log == "access" else {
                 throw LuaError("log.rotate: log: error or access expected, got \"\(log ?? "")\"")
             }
-            return try perform(script) {
+            return try perform(call, script) {
                 let files = try await control.rotateLogs(log, keep: Int(keep), by: caller)
                 return ScriptAnswer { call in
                     push(files, on: call)
@@ -84,10 +84,10 @@ extension Library {
                 Gives the files of the core's logs (of one of them: `error`, `access`) the name `PATH.1`, what had that name \
                 `PATH.2` and so on, of which `keep` stay, and goes on with new files. No line is lost. Tells what was renamed.
                 """,
-                example: #"cron("@daily", function() log.rotate{ keep = 7 } end)"#),
+                example: #"cron("@daily", function() log.rotate{ keep = 7 } end)"#, waits: true),
             LibraryEntry(
                 "log.restart", "log.restart() -> true | nil, message",
-                "Opens the log files anew by their names, after they were renamed."),
+                "Opens the log files anew by their names, after they were renamed.", waits: true),
             LibraryEntry(
                 "print", "print(...)", "Writes the values, joined by tabs, as a line of level info to the log."),
         ]

@@ -22,7 +22,7 @@ extension Library {
         let streams = LuaObjectType<ResponseStream>(name: "stream", onClose: { $0.reader.cancel() })
             .method("next") { stream, call in
                 let (reader, type) = (stream.reader, stream.type)
-                return try perform(script) {
+                return try perform(call, script) {
                     let bytes = try await reader.next()
                     return ScriptAnswer { call in
                         if let bytes { try push(bytes, as: type, on: call) } else { call.pushNil() }
@@ -62,7 +62,7 @@ extension Library {
                 try push(try body(control, bytes, caller), as: response, on: call)
                 return 1
             case .deferred(let body):
-                return try perform(script) {
+                return try perform(call, script) {
                     let answer = try await body(control, bytes, caller)
                     return ScriptAnswer { call in
                         try push(answer, as: response, on: call)

@@ -68,7 +68,7 @@ extension Library {
             try script.add(stopHook: try call.function(1))
             return 0
         }
-        try state.register("sleep") { call in try wait(script, .sleep(try call.duration(1))) }
+        try state.register("sleep") { call in try wait(call, script, .sleep(try call.duration(1))) }
     }
 
     private static func options(_ table: LuaTable) throws -> ScriptSchedule.Options {
@@ -166,7 +166,7 @@ extension Library {
             "on_stop", "on_stop(fn)",
             "Calls `fn` when the script ends, with the reason: `stop`, `reload` or `disabled`.",
             example: #"on_stop(function(reason) store.set("last", reason) end)"#),
-        LibraryEntry("sleep", "sleep(duration)", "Suspends this run alone.", example: #"sleep("1s")"#),
+        LibraryEntry("sleep", "sleep(duration)", "Suspends this run alone.", example: #"sleep("1s")"#, waits: true),
         LibraryEntry("schedule:cancel", "schedule:cancel()", "Ends a schedule; a run that is busy goes on."),
         LibraryEntry("schedule:name", "schedule:name() -> string", "The schedule's name, or its text."),
     ]

@@ -26,7 +26,7 @@ extension Library {
             request.reset = try options.flag("reset")
             let wantsTotals = try options.flag("total")
             guard !(wantsTotals && request.reset) else { throw LuaError("stats.query: reset or total, not both") }
-            return try perform(script) { [request] in
+            return try perform(call, script) { [request] in
                 let found =
                     wantsTotals
                     ? await control.counterTotals(request.pattern) : try await control.queryStats(request).stat
@@ -63,7 +63,7 @@ extension Library {
             "stats.query", "stats.query([pattern [, { reset | total }]]) -> table",
             "The counters whose names contain `pattern`, as values by name; with `total` all that was ever counted in this process, "
                 + "whoever has reset them.",
-            example: #"for name, value in pairs(stats.query("user>>>")) do print(name, value) end"#),
+            example: #"for name, value in pairs(stats.query("user>>>")) do print(name, value) end"#, waits: true),
         LibraryEntry(
             "stats.watch", "stats.watch(pattern, threshold, fn [, { name, buffer, total }]) -> subscription",
             """

@@ -11,7 +11,7 @@ extension Library {
     /// `spawn(fn, …)`, with `task:wait()`, `task:cancel()` and `task:status()`.
     static func installTasks(in state: LuaState, for script: ScriptInstance) throws {
         let handle = LuaObjectType<TaskHandle>(name: "task")
-            .method("wait") { handle, _ in try wait(script, .task(handle.task)) }
+            .method("wait") { handle, call in try wait(call, script, .task(handle.task)) }
             .method("cancel") { handle, _ in
                 script.cancel(handle.task)
                 return 0
@@ -42,7 +42,7 @@ extension Library {
                 """),
         LibraryEntry(
             "task:wait", "task:wait() -> true | nil, message",
-            "Waits for the end of a spawned run; nil and a message when it failed or was stopped."),
+            "Waits for the end of a spawned run; nil and a message when it failed or was stopped.", waits: true),
         LibraryEntry("task:cancel", "task:cancel()", "Stops a spawned run where it waits."),
         LibraryEntry("task:status", "task:status() -> string", "`running`, `ok`, `failed` or `killed`."),
     ]

@@ -16,7 +16,7 @@ extension Library {
         let control = script.context.control
         try register(call: "users.list", in: state, for: script) { call in
             let tag = try call.string(1)
-            return try perform(script) {
+            return try perform(call, script) {
                 let users = try await users(tag, email: "", control)
                 return ScriptAnswer { call in
                     call.beginTable(array: users.count)
@@ -31,7 +31,7 @@ extension Library {
         try register(call: "users.get", in: state, for: script) { call in
             let (tag, email) = (try call.string(1), try call.string(2))
             guard !email.isEmpty else { throw call.argumentError(2, "e-mail is empty") }
-            return try perform(script) {
+            return try perform(call, script) {
                 // An unknown user is answered with a user without an e-mail.
                 let user = try await users(tag, email: email, control).first { !$0.email.isEmpty }
                 return ScriptAnswer { call in
@@ -62,8 +62,8 @@ extension Library {
 
     private static func installOnline(in state: LuaState, for script: ScriptInstance) throws {
         let control = script.context.control
-        try register(call: "users.online", in: state, for: script) { _ in
-            try perform(script) {
+        try register(call: "users.online", in: state, for: script) { call in
+            try perform(call, script) {
                 let names = try await control.getAllOnlineUsers(.init()).users
                 return ScriptAnswer { call in
                     call.beginTable(array: names.count)
@@ -105,7 +105,7 @@ extension Library {
                 let operation = addition(try UserAccount.user(table, protocol: name))
                 return try answer(call) { try alter(tag, operation, control, caller) }
             }
-            return try perform(script) {
+            return try perform(call, script) {
                 do {
                     let name = try await protocolName(ofInbound: tag, control)
                     let operation = addition(try UserAccount.user(table, protocol: name))
@@ -196,11 +196,11 @@ extension Library {
         LibraryEntry(
             "users.list", "users.list(inbound) -> users",
             "The users of an inbound: a list of `{ email, level, protocol, account }`.",
-            example: #"for _, user in ipairs(users.list("vless-in")) do print(user.email) end"#),
+            example: #"for _, user in ipairs(users.list("vless-in")) do print(user.email) end"#, waits: true),
         LibraryEntry(
             "users.get", "users.get(inbound, email) -> user | nil",
-            "One user of an inbound, or nil when there is none of that e-mail. What it gives can be given to `users.add`."
-        ),
+            "One user of an inbound, or nil when there is none of that e-mail. What it gives can be given to `users.add`.",
+            waits: true),
         LibraryEntry("users.count", "users.count(inbound) -> integer", "How many users an inbound has."),
         LibraryEntry(
             "users.add", "users.add(inbound, user) -> true | nil, message",
@@ -209,8 +209,9 @@ extension Library {
             type of the field `protocol`, else of the inbound's protocol, for which the call waits. Gives nil and why not \
             when the core refuses.
             """,
-            example: #"users.add("vless-in", { email = "a@example.com", id = "27848739-7e62-4138-9fd3-098a63964b6b" })"#
-        ),
+            example:
+                #"users.add("vless-in", { email = "a@example.com", id = "27848739-7e62-4138-9fd3-098a63964b6b" })"#,
+            waits: true),
         LibraryEntry(
             "users.remove", "users.remove(inbound, email) -> true | nil, message",
             "Removes a user; connections that are open go on (see `flows.close`). It holds until the process ends, as the next one has the"
@@ -222,7 +223,8 @@ extension Library {
                 """),
         LibraryEntry(
             "users.online", "users.online() -> emails",
-            "The users that are connected now, where their policy has `statsUserOnline`: a list of e-mails."),
+            "The users that are connected now, where their policy has `statsUserOnline`: a list of e-mails.",
+            waits: true),
         LibraryEntry(
             "users.ips", "users.ips(email) -> table",
             "From where a user is connected: when an address was last seen (seconds since 1970), by address.",

@@ -18,13 +18,19 @@ package struct LibraryEntry: Sendable, Equatable {
     package let text: String
     /// Lua that can be pasted.
     package let example: String
+    /// Whether a call may suspend the run, so that other runs of the script go on meanwhile.
+    package let waits: Bool
 
     /// A name with a colon is a method.
-    init(_ name: String, _ signature: String, _ text: String, example: String = "", kind: Kind? = nil) {
+    init(
+        _ name: String, _ signature: String, _ text: String, example: String = "", waits: Bool = false,
+        kind: Kind? = nil
+    ) {
         self.name = name
         self.kind = kind ?? (name.contains(":") ? .method : .function)
         self.signature = signature
         self.text = text
+        self.waits = waits
         self.example = example.isEmpty ? LibraryExamples.byName[name] ?? "" : example
     }
 

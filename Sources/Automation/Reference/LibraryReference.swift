@@ -29,6 +29,9 @@ package enum LibraryReference {
     /// In the order of the page.
     package static let all: [LibraryEntry] = sections.flatMap(\.entries)
 
+    /// The names of what may suspend a run.
+    package static let waiting = Set(all.filter(\.waits).map(\.name))
+
     private static let byName = Dictionary(all.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
 
     /// The entry of exactly this name; `.` and `:` before a method are the same.

@@ -22,14 +22,14 @@ extension Library {
         }
         var text = "Calls `\(operation.service.fullName)/\(operation.method)`"
         text += operation.isChange ? ", which changes the core." : "."
-        if waits { text += " The run waits for the answer." }
         text += list("Takes", request)
         text +=
             isStream
             ? list("Gives a stream, whose `stream:next()` gives", response) : list("Gives", response)
         if let note = notes[name] { text += " " + note }
         return LibraryEntry(
-            name, "\(name)\(arguments) -> \(isStream ? "stream" : "answer")", text, example: examples[name] ?? "")
+            name, "\(name)\(arguments) -> \(isStream ? "stream" : "answer")", text, example: examples[name] ?? "",
+            waits: waits)
     }
 
     private static func list(_ verb: String, _ type: MessageDescriptor?) -> String {

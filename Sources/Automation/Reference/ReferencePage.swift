@@ -7,7 +7,8 @@ extension LibraryReference {
             "# What scripts can call", "",
             "Made by `tidegate reference --markdown` from the descriptions beside the functions; a change here is lost.",
             "[README.md](README.md) tells how scripts live. Calls raise an error that names the thing, unless they say"
-                + " otherwise.",
+                + " otherwise. Those that are marked so wait: other runs of the script may go on meanwhile (README.md says",
+            "what that means for what is read, decided and written).",
         ]
         for section in sections + [testSection] {
             lines += ["", "## \(section.title)"]
@@ -36,7 +37,7 @@ extension LibraryReference {
 
     /// A function on two lines: how it is called, and its first sentence.
     package static func list(_ entries: [LibraryEntry]) -> String {
-        entries.map { "\($0.signature)\n    \($0.summary)" }.joined(separator: "\n")
+        entries.map { "\($0.signature)\($0.waits ? "   (waits)" : "")\n    \($0.summary)" }.joined(separator: "\n")
     }
 
     private static var eventList: String {
@@ -57,6 +58,7 @@ extension LibraryReference {
 
     private static func markdown(_ entry: LibraryEntry) -> [String] {
         var lines = ["### `\(entry.name)`", "", "```", entry.signature, "```", "", entry.text]
+        if entry.waits { lines += ["", "*Waits:* other runs of the script may go on meanwhile."] }
         if !entry.example.isEmpty { lines += ["", "```lua", entry.example, "```"] }
         return lines
     }
@@ -64,6 +66,7 @@ extension LibraryReference {
     /// What a terminal shows of one entry.
     package static func help(_ entry: LibraryEntry) -> String {
         var lines = [entry.signature, "", entry.text]
+        if entry.waits { lines += ["", "Waits: other runs of the script may go on meanwhile."] }
         if !entry.example.isEmpty {
             lines += [""] + entry.example.split(separator: "\n", omittingEmptySubsequences: false).map { "    \($0)" }
         }

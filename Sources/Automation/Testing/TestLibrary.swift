@@ -31,11 +31,13 @@ struct TestLibrary: Sendable {
         _ script: ScriptInstance, _ body: @escaping @Sendable () async throws -> Value,
         push: @escaping @Sendable (LuaCall, Value) throws -> Int
     ) throws -> LuaReturn {
-        try Library.perform(script) { [stage] in
+        guard script.transaction == nil else { throw LuaError("tests cannot wait inside store.transaction") }
+        let operation: @Sendable () async throws -> ScriptAnswer = { [stage] in
             let value = try await body()
             try await stage.settle()
             return ScriptAnswer { try push($0, value) }
         }
+        return .yield(ScriptWait.perform(operation))
     }
 
     private func act(
