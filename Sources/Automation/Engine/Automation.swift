@@ -307,6 +307,27 @@ package actor Automation {
     /// Returns when no script runs, and none waits for anything but the clock.
     package nonisolated func quiet() async { await context.pool.quiet() }
 
+    /// Returns when what was due by now has run, to its end or to a wait for something other than the core, and after `limit` at the
+    /// latest. What scripts do at once when they are loaded is done then.
+    package func settle(atMost limit: Duration) async {
+        let now = context.clock.wall
+        let end = ContinuousClock.now + limit
+        // A run that its schedule has just let go is in no list for a moment.
+        var seen = 0
+        while seen < 2, ContinuousClock.now < end {
+            seen = context.pool.isQuiet && !hasSchedule(dueAt: now) ? seen + 1 : 0
+            try? await Task.sleep(for: .milliseconds(1))
+        }
+    }
+
+    private func hasSchedule(dueAt moment: Date) -> Bool {
+        slots.values.contains { slot in
+            slot.instance?.schedules.contains { schedule in
+                schedule.id.flatMap { context.scheduler.next(of: $0) }.map { $0 <= moment } ?? false
+            } ?? false
+        }
+    }
+
     // MARK: - Loading
 
     /// What the next script that is loaded gets.

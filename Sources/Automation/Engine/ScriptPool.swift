@@ -158,7 +158,10 @@ final class ScriptPool: Sendable {
         }
     }
 
-    /// Returns when no job runs or waits, and nothing is away.
+    /// Whether no job runs or waits, and nothing is away.
+    var isQuiet: Bool { state.withLock { $0.isQuiet } }
+
+    /// Returns when that is so.
     func quiet() async {
         await withCheckedContinuation { continuation in whenQuiet { continuation.resume() } }
     }

@@ -135,9 +135,9 @@ final class ProxyService: Sendable {
     /// How long connections wait for scripts that are still loading.
     private static let loadLimit = Duration.seconds(5)
 
-    /// Takes the inbounds' ports, opens the API, loads the scripts, and lets connections in once each of those has come to its first
-    /// wait: what a script has to set right after a restart, such as who is out of quota, holds for the first connection. What was
-    /// opened is closed again when one fails.
+    /// Takes the inbounds' ports, opens the API, loads the scripts, and lets connections in once those have done what they do at once:
+    /// what a script has to set right after a restart, such as who is out of quota, holds for the first connection. What was opened
+    /// is closed again when one fails.
     func start() async throws {
         let core = core
         let hasScripts = configuration.automation != nil
@@ -156,6 +156,7 @@ final class ProxyService: Sendable {
             }
             prepareReload()
             if let scripts = configuration.automation { try await start(scripts) }
+            await automation.running.withLock { $0 }?.settle(atMost: Self.loadLimit)
             await core.accept()
         } catch {
             await stop(grace: .zero)
