@@ -92,7 +92,8 @@ package final class ProxyCore: Sendable {
     /// - Throws: ``ControlError`` when a port cannot be bound; everything opened before is closed again.
     package func start(accepting: Bool = true) async throws {
         var listener = listener
-        if !accepting { listener.takeover = InboundListener.Takeover() }
+        // No connection comes before all inbounds are there: one of them may lead to the API, which lists them.
+        listener.takeover = InboundListener.Takeover()
         if opensListeners { _ = await loops.gather { $0.start() } }
         if case .some(nil) = XUDP.keyOfEnvironment {
             services.log.write(
@@ -109,6 +110,7 @@ package final class ProxyCore: Sendable {
             services.log.write(
                 .debug, "app/proxyman/inbound", "listening on \(inbound.localAddresses) for \(inbound.tag)")
         }
+        if accepting { await accept() }
     }
 
     /// Lets in the connections that have waited since `start(accepting: false)`.
