@@ -140,7 +140,6 @@ final class ProxyService: Sendable {
     /// is closed again when one fails.
     func start() async throws {
         let core = core
-        let hasScripts = configuration.automation != nil
         let patience = Task {
             try await Task.sleep(for: Self.loadLimit)
             await core.accept()
@@ -150,7 +149,7 @@ final class ProxyService: Sendable {
             if let server, let api = configuration.api, api.listen.isEmpty {
                 try core.addInternalOutbound(tag: api.tag, APIOutbound(server: server))
             }
-            try await core.start(accepting: !hasScripts)
+            try await core.start(accepting: false)
             if let server, let api = configuration.api, !api.listen.isEmpty {
                 try await server.listen(on: api.listen)
             }

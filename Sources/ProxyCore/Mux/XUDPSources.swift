@@ -10,7 +10,7 @@ import Synchronization
 final class XUDPSources: Sendable {
     struct Key: Hashable, Sendable {
         let globalID: UInt64
-        /// Ids are the clients' own choice: nobody gets at another user's sockets.
+        /// Ids are the clients' own choice: nobody gets at another user's sockets. Users without an e-mail are one user here.
         let inbound: String
         let email: String
     }
