@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Connections that the kernel redirects, in a network namespace of their own.
+/// Connections and datagrams that the kernel redirects, in a network namespace of their own.
 @Suite(
     .serialized,
     .enabled(if: Namespace.canRedirect, "needs root, a network namespace, ip and iptables, and a kernel that redirects")
@@ -17,6 +17,17 @@ struct RedirectionTests {
                 TidegateProcess.executable.path, mode, "\(family)")
             #expect(result.status == 0, "\(result.errors)")
             #expect(result.output == "both connections were brought to their targets\n")
+        }
+    }
+
+    @Test(arguments: [4, 6])
+    func datagramReachesItsTargetAndTheAnswerComesFromThere(family: Int) async throws {
+        try await offPool {
+            let result = try Namespace.run(
+                TidegateProcess.packageRoot.appendingPathComponent(".ci/clients/redirect_udp.py").path,
+                TidegateProcess.executable.path, "\(family)")
+            #expect(result.status == 0, "\(result.errors)")
+            #expect(result.output == "every datagram was brought to its target\n")
         }
     }
 }

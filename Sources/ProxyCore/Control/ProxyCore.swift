@@ -201,10 +201,16 @@ package final class ProxyCore: Sendable {
         }
         let transport = try InboundTransport(receiver.streamSettings, tag: config.tag, log: services.log)
         let plan = try ListenPlan(receiver)
+        let redirection = Redirection(receiver)
+        guard redirection != .redirect || !proto.networks.contains(.udp) || proto.datagramFormat != nil else {
+            throw ControlError(
+                "\(scope): followRedirect of datagrams needs sockopt.tproxy \"tproxy\": the kernel does not tell where a datagram was "
+                    + "going that REDIRECT brought; or allow the network tcp only")
+        }
         let counts = !config.tag.isEmpty
         let inbound = Inbound(
             tag: config.tag, proto: proto, transport: transport, config: config,
-            redirection: Redirection(receiver),
+            redirection: redirection,
             sniffing: try SniffingSettings(receiver.sniffingSettings, assets: assets),
             uplink: counts && services.policy.countsInboundUplink
                 ? services.stats.counter("inbound>>>\(config.tag)>>>traffic>>>uplink") : nil,

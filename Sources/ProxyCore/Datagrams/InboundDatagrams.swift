@@ -3,30 +3,15 @@ import NIOCore
 import ProxyModel
 import Telemetry
 
-/// Datagrams that arrive on an inbound's own UDP port: a ``PacketSession`` for each source. Confined to its event loop.
-final class InboundDatagrams: @unchecked Sendable {  // confined to `loop.eventLoop`
-    /// Sources served at a time on one port; datagrams of further ones are dropped until others fall silent.
-    private static let sourceLimit = 65_536
+/// A socket on an inbound's own UDP port, opened again when it fails. Confined to its event loop.
+final class InboundDatagrams: AnswerPath, @unchecked Sendable {  // confined to `loop.eventLoop`
     private static let pauseBeforeBinding = TimeAmount.seconds(1)
-
-    private final class Source {
-        let session: PacketSession
-        let email: String?
-        /// Writes what goes back: always as the last datagram wants it, because a client may begin anew on the same port.
-        var reply: (any DatagramCodec)?
-
-        init(session: PacketSession, email: String?) {
-            self.session = session
-            self.email = email
-        }
-    }
 
     private let services: CoreServices
     private let loop: LoopContext
     private let inbound: Inbound
-    private var sources: [Endpoint: Source] = [:]
+    private var sources: InboundSources?
     private var channel: (any Channel)?
-    private var local = Endpoint.unspecified
 
     init(services: CoreServices, loop: LoopContext, inbound: Inbound) {
         self.services = services
@@ -43,22 +28,31 @@ final class InboundDatagrams: @unchecked Sendable {  // confined to `loop.eventL
         let options = inbound.transport.socket
         return UDPSockets.bind(to: address, options, on: loop.eventLoop, sharesPort: sharesPort, reads: reads) {
             [weak self] data, from in
-            self?.received(data, from: from)
+            // Nothing can be sent to port 0.
+            guard let source = Endpoint(from), source.port != 0 else { return }
+            self?.sources?.received(data, from: source, from)
         }.assumeIsolated().map { [self] channel in
             self.channel = channel
-            local = channel.localAddress.flatMap(Endpoint.init) ?? .unspecified
+            let local = channel.localAddress.flatMap(Endpoint.init) ?? .unspecified
+            sources = InboundSources(services: services, loop: loop, inbound: inbound, local: local, path: self)
             channel.closeFuture.assumeIsolated().whenComplete { [self] _ in
                 self.channel = nil
-                for source in sources.values { source.session.close() }
-                sources = [:]
-                if !inbound.isClosed { bindAgain() }
+                sources?.close()
+                sources = nil
+                if !inbound.isClosed { bindAgain(local) }
             }
             return channel
         }.nonisolated()
     }
 
+    var isFull: Bool { !(channel?.isWritable ?? false) }
+
+    func send(_ data: ByteBuffer, from peer: Destination, to source: Endpoint, _ address: SocketAddress) {
+        channel?.writeAndFlush(AddressedEnvelope(remoteAddress: address, data: data), promise: nil)
+    }
+
     /// The kernel refused to send a datagram (a firewall, a route that went away), for which SwiftNIO closes the socket.
-    private func bindAgain() {
+    private func bindAgain(_ local: Endpoint) {
         services.log.write(
             .warning, "app/proxyman/inbound", "the UDP socket of \(inbound.tag) on \(local) failed; it is opened again")
         let address = SocketAddress(local.ip, port: local.port)
@@ -68,66 +62,11 @@ final class InboundDatagrams: @unchecked Sendable {  // confined to `loop.eventL
                 switch result {
                 case .success(let channel):
                     guard !inbound.isClosed else { return channel.close(promise: nil) }
-                    inbound.opened(Listener(place: .udp(address), channel: channel, owner: nil))
+                    inbound.opened(Listener(place: .udp(address), socket: ChannelSocket(channel: channel), owner: nil))
                 case .failure:
-                    bindAgain()
+                    bindAgain(local)
                 }
             }
         }
-    }
-
-    private func received(_ data: ByteBuffer, from: SocketAddress) {
-        // Nothing can be sent to port 0.
-        guard let source = Endpoint(from), source.port != 0 else { return }
-        inbound.uplink?.add(data.readableBytes)
-        if let format = inbound.proto.datagramFormat {
-            guard let opened = format.open(data, from: source) else { return }
-            // Another user on the same port is counted for itself.
-            if let known = sources[source], known.email != opened.user?.email {
-                sources[source] = nil
-                known.session.close()
-            }
-            let known = sources[source] ?? open(source, from: from, target: opened.packet.peer, user: opened.user)
-            known?.reply = opened.reply
-            known?.session.send(opened.packet)
-        } else if let target = inbound.proto.packetTarget(local: local) {
-            let known = sources[source] ?? open(source, from: from, target: target, user: nil)
-            known?.session.send(Packet(payload: data, peer: target))
-        }
-    }
-
-    private func open(_ source: Endpoint, from: SocketAddress, target: Destination, user: ProxyUser?) -> Source? {
-        guard sources.count < Self.sourceLimit else { return nil }
-        var origin = Session(
-            logID: loop.nextLogID(), inboundTag: inbound.tag, inboundProtocol: inbound.proto.name,
-            fromRemoteUser: inbound.proto.servesRemoteUsers, source: source, local: local, user: user,
-            level: user?.level ?? inbound.proto.userLevel, target: target)
-        origin.arrivesInDatagrams = true
-        let session = PacketSession(services: services, loop: loop, origin: origin, sniffing: inbound.sniffing) {
-            [weak self] packet in
-            self?.deliver(packet, to: source, from)
-        }
-        let leave = { [weak self] in
-            guard let left = self?.sources.removeValue(forKey: source) else { return }
-            left.session.close()
-        }
-        session.onIdle = leave
-        // Sources that nothing is kept for must not use the limit up.
-        session.onRefusal = leave
-        let opened = Source(session: session, email: user?.email)
-        sources[source] = opened
-        return opened
-    }
-
-    private func deliver(_ packet: Packet, to source: Endpoint, _ address: SocketAddress) {
-        // A full queue loses datagrams, as any does.
-        guard let channel, channel.isWritable else { return }
-        var data = packet.payload
-        if let reply = sources[source]?.reply {
-            guard let encoded = reply.encode(packet, allocator: channel.allocator) else { return }
-            data = encoded
-        }
-        inbound.downlink?.add(data.readableBytes)
-        channel.writeAndFlush(AddressedEnvelope(remoteAddress: address, data: data), promise: nil)
     }
 }

@@ -154,6 +154,17 @@ final class CoreServices: Sendable {
         }
     }
 
+    /// Counts a datagram that is dropped. Anybody can send any number of them, so the log tells of them once a second for each
+    /// reason. Thread-safe.
+    func rejectDatagram(_ reason: String, inbound: String, proto: String, source: Endpoint) {
+        guard let others = rejections.countDatagram(inbound: inbound, reason: reason, now: .now()) else { return }
+        if events.wants(.flows) {
+            events.publish(.connectionRejected(inbound: inbound, source: source.ip, reason: reason))
+        }
+        let more = others == 0 ? "" : ", and \(others) before it"
+        log.write(.info, "proxy/\(proto)", "dropped a datagram from \(source) to \(inbound): \(reason)\(more)")
+    }
+
     /// - Parameter detail: More than the reason, for the log only.
     func reject(
         _ reason: String, detail: String = "", inbound: String, proto: String, source: Endpoint, session: UInt32

@@ -9,7 +9,7 @@ final class Inbound: Sendable {
     let tag: String
     let proto: any InboundProtocol
     let transport: InboundTransport
-    /// Nil = targets of connections that the kernel brought here are not asked for.
+    /// Nil = targets of connections and datagrams that the kernel brought here are not asked for.
     let redirection: Redirection?
     /// Nil = nothing is sniffed.
     let sniffing: SniffingSettings?
@@ -44,9 +44,12 @@ final class Inbound: Sendable {
         listeners.withLock { $0.append(listener) }
     }
 
+    /// Datagrams on its port were on their way to somebody else, whom the kernel names.
+    var readsRedirectedDatagrams: Bool { redirection == .tproxy && proto.datagramFormat == nil }
+
     /// The addresses that are listened on, in the order in which they were opened.
     var localAddresses: [SocketAddress] {
-        listeners.withLock { $0.compactMap(\.channel.localAddress) }
+        listeners.withLock { $0.compactMap(\.socket.localAddress) }
     }
 
     // MARK: Taking the place of another inbound
@@ -63,10 +66,7 @@ final class Inbound: Sendable {
 
     /// Lets others listen on the same ports from now on.
     func sharePorts() async {
-        for listener in listeners.withLock({ $0 }) {
-            // Sockets without a port have no such option.
-            try? await listener.channel.setOption(InboundListener.sharedPort, value: 1).get()
-        }
+        for listener in listeners.withLock({ $0 }) { await listener.socket.sharePort() }
     }
 
     /// Takes over what is to be adopted, and accepts on listeners that were opened without doing so.
@@ -83,9 +83,7 @@ final class Inbound: Sendable {
             for listener in passed { listener.owner?.inbound = self }
             listeners.withLock { $0 += passed }
         }
-        for listener in listeners.withLock({ $0 }) {
-            try? await listener.channel.setOption(.autoRead, value: true).get()
-        }
+        for listener in listeners.withLock({ $0 }) { await listener.socket.beginReading() }
     }
 
     /// The listeners were closed: connections that were accepted live on, but open no more streams.
@@ -98,6 +96,6 @@ final class Inbound: Sendable {
             defer { listeners = [] }
             return listeners
         }
-        for listener in open { try? await listener.channel.close() }
+        for listener in open { await listener.socket.close() }
     }
 }

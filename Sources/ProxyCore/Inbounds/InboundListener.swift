@@ -66,20 +66,21 @@ struct InboundListener: Sendable {
             let alone = try await withIPv4Fallback(address) { address in
                 try await bootstrap(owner, on: first.eventLoop, isShared ? .sharing : .alone).bind(to: address).get()
             }
-            inbound.opened(Listener(place: place, channel: alone, owner: owner))
+            inbound.opened(Listener(place: place, socket: ChannelSocket(channel: alone), owner: owner))
             try await alone.setOption(Self.sharedPort, value: 1).get()
             let bound = alone.localAddress ?? address
             for loop in loops {
                 let owner = Listener.Owner(inbound)
                 let next = try await bootstrap(owner, on: loop.eventLoop, .sharing).bind(to: bound).get()
-                inbound.opened(Listener(place: place, channel: next, owner: owner))
+                inbound.opened(Listener(place: place, socket: ChannelSocket(channel: next), owner: owner))
             }
         } catch {
-            throw Self.failure("TCP", "tcp", address, error)
+            throw Self.failure("TCP", inbound, address, error)
         }
     }
 
     private func openUDP(_ inbound: Inbound, _ address: SocketAddress) async throws {
+        guard !inbound.readsRedirectedDatagrams else { return try await openRedirected(inbound, address) }
         let loop = loops.next()
         let services = services
         do {
@@ -89,9 +90,23 @@ struct InboundListener: Sendable {
                         .bind(address, sharesPort: isShared, reads: reads)
                 }.get()
             }
-            inbound.opened(Listener(place: .udp(address), channel: channel, owner: nil))
+            inbound.opened(Listener(place: .udp(address), socket: ChannelSocket(channel: channel), owner: nil))
         } catch {
-            throw Self.failure("UDP", "udp", address, error)
+            throw Self.failure("UDP", inbound, address, error)
+        }
+    }
+
+    private func openRedirected(_ inbound: Inbound, _ address: SocketAddress) async throws {
+        let isShared = shares(address)
+        do {
+            let socket = try await withIPv4Fallback(address) { address in
+                try RedirectedDatagrams(
+                    address, inbound: inbound, services: services, loops: loops, sharesPort: isShared)
+            }
+            if takeover == nil { await socket.beginReading() }
+            inbound.opened(Listener(place: .udp(address), socket: socket, owner: nil))
+        } catch {
+            throw Self.failure("UDP", inbound, address, error)
         }
     }
 
@@ -104,7 +119,7 @@ struct InboundListener: Sendable {
                 let bootstrap = bootstrap(owner, on: loops.group, .unix)
                 let name = isFile ? path : Self.abstractName(path)
                 let channel = try await bootstrap.bind(unixDomainSocketPath: name).get()
-                inbound.opened(Listener(place: .unix(path), channel: channel, owner: owner))
+                inbound.opened(Listener(place: .unix(path), socket: ChannelSocket(channel: channel), owner: owner))
             }
             if isFile, let mode, chmod(path, mode) != 0 { throw IOError(errnoCode: errno, reason: "chmod") }
         } catch {
@@ -145,9 +160,9 @@ struct InboundListener: Sendable {
     }
 
     /// A host without IPv6 cannot bind `::`, which stands for "all addresses".
-    private func withIPv4Fallback(
-        _ address: SocketAddress, _ bind: (SocketAddress) async throws -> any Channel
-    ) async throws -> any Channel {
+    private func withIPv4Fallback<Value: Sendable>(
+        _ address: SocketAddress, _ bind: (SocketAddress) async throws -> Value
+    ) async throws -> Value {
         do {
             return try await bind(address)
         } catch let error as IOError where error.errnoCode == EAFNOSUPPORT || error.errnoCode == EADDRNOTAVAIL {
@@ -306,14 +321,19 @@ struct InboundListener: Sendable {
     }
 
     private static func failure(
-        _ name: String, _ network: String, _ address: SocketAddress, _ error: any Error
+        _ network: String, _ inbound: Inbound, _ address: SocketAddress, _ error: any Error
     ) -> ControlError {
         let endpoint = Endpoint(address) ?? .unspecified
+        if let failure = error as? TransportFailure, failure == SocketPlan.refusal(of: "IP_TRANSPARENT", EPERM) {
+            return ControlError(
+                "app/proxyman/inbound: inbound \(inbound.tag) needs CAP_NET_ADMIN for sockopt.tproxy on port \(endpoint.port) > "
+                    + "\(failure)")
+        }
         let host = endpoint.ip == .anyV6 ? "0.0.0.0" : endpoint.ip.bracketed
         let place = "\(host):\(endpoint.port)"
         return ControlError(
-            "app/proxyman/inbound: failed to listen \(name) on \(endpoint.port) > transport/internet: failed to listen on "
-                + "address: \(place) > listen \(network) \(place): bind: \(reason(error))")
+            "app/proxyman/inbound: failed to listen \(network) on \(endpoint.port) > transport/internet: failed to listen on "
+                + "address: \(place) > listen \(network.lowercased()) \(place): bind: \(reason(error))")
     }
 
     private static func reason(_ error: any Error) -> String {

@@ -46,7 +46,9 @@ package protocol InboundProtocol: AnyObject, Sendable {
     /// Reads the datagrams on the inbound's own UDP port; nil where they have no header, `packetTarget` then answers.
     var datagramFormat: (any InboundDatagramFormat)? { get }
     /// Where a datagram without a header that arrived on the inbound's own UDP port goes; nil = drop it.
-    func packetTarget(local: Endpoint) -> Destination?
+    /// - Parameter original: Where it was going before the kernel brought it here; nil for one that was not redirected, or whose
+    ///   inbound does not follow redirections.
+    func packetTarget(local: Endpoint, original: Endpoint?) -> Destination?
 }
 
 extension InboundProtocol {
@@ -54,5 +56,5 @@ extension InboundProtocol {
     package var servesRemoteUsers: Bool { false }
     package var copiesDirectly: Bool { false }
     package var datagramFormat: (any InboundDatagramFormat)? { nil }
-    package func packetTarget(local: Endpoint) -> Destination? { nil }
+    package func packetTarget(local: Endpoint, original: Endpoint?) -> Destination? { nil }
 }

@@ -6,7 +6,7 @@ package import ProxyModel
 package import XrayProtos
 
 /// `dokodemo-door`, also called `tunnel`: every connection and datagram goes to a configured target, or, with `followRedirect`,
-/// every connection to where it was going before the kernel brought it here.
+/// to where it was going before the kernel brought it here.
 package final class DokodemoInbound: InboundProtocol {
     package let name = "dokodemo-door"
     package let networks: Set<Network>
@@ -24,9 +24,6 @@ package final class DokodemoInbound: InboundProtocol {
         networks = ProxyProtocols.networks(config.allowedNetworks).intersection([.tcp, .udp])
         guard !networks.isEmpty else { throw ControlError("\(scope): no network specified") }
         followsRedirect = config.followRedirect
-        guard !followsRedirect || networks == [.tcp] else {
-            throw .notAvailable(scope, "followRedirect of datagrams; allow the network tcp only")
-        }
         guard let port = UInt16(exactly: config.rewritePort) else {
             throw ControlError("\(scope): invalid port: \(config.rewritePort)")
         }
@@ -61,8 +58,11 @@ package final class DokodemoInbound: InboundProtocol {
         return Destination(network: .tcp, address: address, port: port == 0 ? connection.local.port : port)
     }
 
-    package func packetTarget(local: Endpoint) -> Destination? {
-        networks.contains(.udp) ? target(network: .udp, local: local) : nil
+    package func packetTarget(local: Endpoint, original: Endpoint?) -> Destination? {
+        guard networks.contains(.udp) else { return nil }
+        guard followsRedirect else { return target(network: .udp, local: local) }
+        if let original { return Destination(network: .udp, address: .ip(original.ip), port: original.port) }
+        return address.map { Destination(network: .udp, address: $0, port: port == 0 ? local.port : port) }
     }
 
     private func target(network: Network, local: Endpoint) -> Destination {

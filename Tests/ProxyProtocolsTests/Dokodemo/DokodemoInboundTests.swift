@@ -29,7 +29,7 @@ struct DokodemoInboundTests {
             })
         let local = Endpoint(ip: .loopbackV4, port: 1000)
         #expect(target(inbound, local) == .stream(target: "tcp:127.0.0.1:21900", user: nil, header: "", route: 0))
-        #expect(inbound.packetTarget(local: local).map { "\($0)" } == "udp:127.0.0.1:21900")
+        #expect(inbound.packetTarget(local: local, original: nil).map { "\($0)" } == "udp:127.0.0.1:21900")
     }
 
     @Test func withoutAnAddressItIsLoopbackOfTheListenersFamily() throws {
@@ -56,7 +56,7 @@ struct DokodemoInboundTests {
     @Test func datagramsAreTakenWhereTheyAreAllowed() throws {
         let inbound = try DokodemoInbound(config { $0.allowedNetworks = [.tcp] })
         #expect(inbound.networks == [.tcp])
-        #expect(inbound.packetTarget(local: connection.local) == nil)
+        #expect(inbound.packetTarget(local: connection.local, original: nil) == nil)
     }
 
     @Test func redirectedConnectionGoesWhereItWasGoing() throws {
@@ -93,13 +93,29 @@ struct DokodemoInboundTests {
         }
     }
 
+    @Test func redirectedDatagramGoesWhereItWasGoing() throws {
+        func target(
+            original: Endpoint?, _ change: (inout Xray_Proxy_Dokodemo_Config) -> Void = { _ in }
+        ) throws -> String? {
+            let inbound = try DokodemoInbound(
+                config {
+                    $0.followRedirect = true
+                    change(&$0)
+                })
+            let local = Endpoint(ip: .anyV6, port: 12_345)
+            return inbound.packetTarget(local: local, original: original).map { "\($0)" }
+        }
+        let original = Endpoint(ip: .v4(0xc000_0201), port: 53)
+        #expect(try target(original: original) == "udp:192.0.2.1:53")
+        #expect(try target(original: original) { $0.rewriteAddress.ip = Data([192, 0, 2, 9]) } == "udp:192.0.2.1:53")
+        #expect(try target(original: nil) == nil, "a datagram that was not redirected has nowhere to go")
+        #expect(
+            try target(original: nil) { $0.rewriteAddress.ip = Data([192, 0, 2, 9]) } == "udp:192.0.2.9:12345")
+    }
+
     @Test func settingsThatMakeNoSenseAreRefused() {
         let refused: [(Xray_Proxy_Dokodemo_Config, String)] = [
             (config { $0.allowedNetworks = [] }, "proxy/dokodemo: no network specified"),
-            (
-                config { $0.followRedirect = true },
-                "proxy/dokodemo: not available in this build: followRedirect of datagrams; allow the network tcp only"
-            ),
             (config { $0.rewritePort = 65536 }, "proxy/dokodemo: invalid port: 65536"),
             (config { $0.portMap = ["x": "a:1"] }, "proxy/dokodemo: invalid port mapping: x -> a:1"),
             (config { $0.portMap = ["1": "a"] }, "proxy/dokodemo: invalid port mapping: 1 -> a"),

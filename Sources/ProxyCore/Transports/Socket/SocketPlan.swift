@@ -151,10 +151,13 @@ struct SocketPlan: Sendable, Equatable {
 
     /// Sets the options that sockets for datagrams have as well, in the same way.
     func applyToDatagrams(on channel: any Channel) throws {
-        try Self.set(options.filter { Self.ofDatagrams.contains($0.label) }, on: channel)
+        try Self.set(ofDatagrams, on: channel)
     }
 
-    private static let ofDatagrams: Set = ["SO_MARK", "SO_BINDTODEVICE", "IP_TRANSPARENT"]
+    /// The options that sockets for datagrams have as well.
+    var ofDatagrams: [Option] { options.filter { Self.labelsOfDatagrams.contains($0.label) } }
+
+    private static let labelsOfDatagrams: Set = ["SO_MARK", "SO_BINDTODEVICE", "IP_TRANSPARENT"]
 
     private static func set(_ options: [Option], on channel: any Channel) throws {
         guard !options.isEmpty, let provider = channel as? any SocketOptionProvider else { return }
@@ -171,10 +174,17 @@ struct SocketPlan: Sendable, Equatable {
             let failure = NIOLoopBoundBox<(any Error)?>(nil, eventLoop: channel.eventLoop)
             done.whenFailure { failure.value = $0 }
             if let error = failure.value {
-                let reason = (error as? IOError).map { String(cString: strerror($0.errnoCode)).lowercased() }
-                throw TransportFailure("failed to set \(option.label)", reason ?? "\(error)")
+                guard let code = (error as? IOError)?.errnoCode else {
+                    throw TransportFailure("failed to set \(option.label)", "\(error)")
+                }
+                throw refusal(of: option.label, code)
             }
         }
+    }
+
+    /// What ``apply(to:)`` throws for an option that the kernel refuses with this error number.
+    static func refusal(of label: String, _ code: Int32) -> TransportFailure {
+        TransportFailure("failed to set \(label)", String(cString: strerror(code)).lowercased())
     }
 
     /// Sixteen bytes, the rest of them zeros.
