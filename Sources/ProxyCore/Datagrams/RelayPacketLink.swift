@@ -14,7 +14,7 @@ final class RelayPacketLink: PacketLink, @unchecked Sendable {  // confined to `
     private let session: Session
     private let services: CoreServices
     private let loop: LoopContext
-    private let connection: ClientConnection?
+    private let connection: DialledConnection?
     private var channel: (any Channel)?
     private var server: SocketAddress?
     /// In place of the socket, and where its datagrams go.
@@ -33,8 +33,8 @@ final class RelayPacketLink: PacketLink, @unchecked Sendable {  // confined to `
         connection = plan.association.map { association in
             var dial = association.dial
             dial.handshake = association.handshake
-            return ClientConnection(
-                dial: dial, outbound: outbound, session: session, services: services, loop: loop)
+            return DialledConnection(
+                dial, by: outbound, session: session, services: services, loop: loop, isCounted: false)
         }
     }
 
@@ -45,12 +45,12 @@ final class RelayPacketLink: PacketLink, @unchecked Sendable {  // confined to `
             find(plan.server)
             return
         }
-        connection.onOpen = { [weak self] channel, handshake in
-            self?.associated((handshake as? any AssociateHandshake)?.relay, control: channel)
-            return nil
+        connection.onOpen = { [weak self, connection] said in
+            if let said { connection.send(said) }
+            self?.associated((connection.handshake as? any AssociateHandshake)?.relay, control: connection.end.channel)
         }
         connection.onReceive = { $0.clear() }
-        connection.onFailure = { [weak self] error in self?.fail(error) }
+        connection.onEnd = { [weak self] ending in self?.fail(ending.error) }
         connection.start(limit: .seconds(Int64(services.policy.level(0).handshake)))
     }
 
@@ -86,14 +86,14 @@ final class RelayPacketLink: PacketLink, @unchecked Sendable {  // confined to `
     }
 
     /// An unspecified address in the answer stands for the one that the connection goes to.
-    private func associated(_ relay: Destination?, control: any Channel) {
+    private func associated(_ relay: Destination?, control: (any Channel)?) {
         guard let relay else { return fail(DialError(description: "the server named no port for datagrams")) }
         guard case .ip(let ip) = relay.address, ip.isUnspecified else { return find(relay) }
         // The connection that is carried goes to the carrier's server, as far as its socket knows.
         guard outbound.transport.carrierTag == nil else {
             return find(Destination(network: .udp, address: plan.server.address, port: relay.port))
         }
-        guard let endpoint = control.remoteAddress.flatMap(Endpoint.init) else {
+        guard let endpoint = control?.remoteAddress.flatMap(Endpoint.init) else {
             return fail(DialError(description: "the server's address is not known"))
         }
         open(SocketAddress(endpoint.ip, port: relay.port))

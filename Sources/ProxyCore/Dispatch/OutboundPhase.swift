@@ -12,7 +12,7 @@ final class OutboundPhase: StreamPhase, StreamEndOwner, @unchecked Sendable {  /
     private let flow: Flow
     private let request: StreamRequest
     private let far: StreamEnd
-    private var greeting: (any ClientHandshake)?
+    private var greeting: Greeting?
     /// What the greeting has said last, which waits for the first payload to go with it.
     private var unsent: ByteBuffer?
 
@@ -45,7 +45,7 @@ final class OutboundPhase: StreamPhase, StreamEndOwner, @unchecked Sendable {  /
                     return
                 }
                 session.outboundEnd = far
-                connected()
+                connected(channel)
             case .failure(let error):
                 far.owner = nil
                 unreachable("\(error)")
@@ -66,20 +66,17 @@ final class OutboundPhase: StreamPhase, StreamEndOwner, @unchecked Sendable {  /
         greeting = nil
     }
 
-    private func connected() {
+    private func connected(_ channel: any Channel) {
         guard !plan.copiesDirectly || far.allowsDirectCopy else {
             unreachable("the flow needs TLS 1.3, directly on TCP")
             far.abort()
             return
         }
-        if let channel = far.channel, let header = plan.proxyHeader?.bytes(on: channel) { far.send(header) }
-        guard let handshake = plan.handshake else {
-            join()
-            return
+        greeting = Greeting(plan, on: channel)
+        if plan.handshake != nil {
+            session.deadline = session.loop.now + .seconds(Int64(flow.policy.handshake))
+            far.resumeReading()
         }
-        greeting = handshake
-        session.deadline = session.loop.now + .seconds(Int64(flow.policy.handshake))
-        far.resumeReading()
         var nothing = ByteBuffer()
         received(&nothing, on: far)
     }
@@ -106,24 +103,20 @@ final class OutboundPhase: StreamPhase, StreamEndOwner, @unchecked Sendable {  /
     // MARK: The far end
 
     func received(_ buffer: inout ByteBuffer, on end: StreamEnd) {
-        while let step = greeting?.receive(&buffer) {
-            switch step {
-            case .needMore:
-                if let bytes = unsent { far.send(bytes) }
-                unsent = nil
-                return
-            case .send(var bytes):
-                if unsent == nil { unsent = bytes } else { unsent?.writeBuffer(&bytes) }
-            case .done:
-                greeting = nil
-                // Not now: what is left of the buffer is handed back to the end when this call returns.
-                session.loop.eventLoop.assumeIsolated().execute { [self] in join() }
-                return
-            case .fail(let why):
-                unreachable(why)
-                far.abort()
-                return
-            }
+        switch greeting?.receive(&buffer) {
+        case .needMore(let said)?:
+            if let said { far.send(said) }
+        case .done(let said)?:
+            greeting = nil
+            unsent = said
+            // Otherwise not now: what is left of a buffer is handed back to its end when the call that brought it returns.
+            guard plan.handshake != nil || session.isFeeding else { return join() }
+            session.loop.eventLoop.assumeIsolated().execute { [self] in join() }
+        case .failed(let why)?:
+            unreachable(why)
+            far.abort()
+        case nil:
+            break
         }
     }
 

@@ -22,7 +22,8 @@ final class StreamSession: StreamEndOwner, Expiring, @unchecked Sendable {  // c
     /// When the phase has to be over.
     var deadline: NIODeadline?
     private var phase: (any StreamPhase)?
-    private var isFeeding = false
+    /// What has arrived from the client is being shown to the phases.
+    private(set) var isFeeding = false
 
     init(
         services: CoreServices, inbound: Inbound, loop: LoopContext, end: StreamEnd, accepted: AcceptedConnection,

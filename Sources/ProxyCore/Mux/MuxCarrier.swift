@@ -5,7 +5,7 @@ import Telemetry
 
 /// A client's mux connection: dialled with its first session, closed when it has had none for a while. Confined to its event
 /// loop.
-final class MuxCarrier: StreamEndOwner, Expiring, @unchecked Sendable {  // confined to `loop.eventLoop`
+final class MuxCarrier {
     /// Sessions that one connection carries in its life: a long-lived one would stand out.
     private static let lifetimeLimit: UInt16 = 128
     /// Without sessions; half as long again at most, so that connections do not all end at once.
@@ -17,12 +17,9 @@ final class MuxCarrier: StreamEndOwner, Expiring, @unchecked Sendable {  // conf
     private let services: CoreServices
     private let loop: LoopContext
     private let concurrency: Int
-    private let end: StreamEnd
+    private let connection: DialledConnection
     private let link: MuxLink
-    private var greeting: (any ClientHandshake)?
     private var lastID: UInt16 = 0
-    private var isOpen = false
-    private(set) var deadline: NIODeadline?
     var onClose: (() -> Void)?
 
     init(
@@ -35,33 +32,20 @@ final class MuxCarrier: StreamEndOwner, Expiring, @unchecked Sendable {  // conf
         self.services = services
         self.loop = loop
         self.concurrency = concurrency
-        greeting = plan.handshake
-        end = StreamEnd(
-            direction: .outbound, loop: loop, readCounter: outbound.downlink, writeCounter: outbound.uplink)
-        link = MuxLink(end: end, loop: loop, queueLimit: services.policy.level(session.level).bufferSize)
+        connection = DialledConnection(
+            plan, by: outbound, session: session, services: services, loop: loop, isCounted: true)
+        link = MuxLink(end: connection.end, loop: loop, queueLimit: services.policy.level(session.level).bufferSize)
     }
 
     var hasRoom: Bool { !link.isClosed && link.count < concurrency && lastID < Self.lifetimeLimit }
 
     func start() {
-        end.owner = self
-        deadline = loop.now + .seconds(Int64(services.policy.level(session.level).handshake))
-        loop.track(self)
         link.onChange = { [weak self] in self?.sessionsChanged() }
-        services.connect(plan, by: outbound, session: session, on: loop, end: end).assumeIsolated().whenComplete {
-            [self] result in
-            switch result {
-            case .success(let channel):
-                guard !link.isClosed else {
-                    channel.close(promise: nil)
-                    return
-                }
-                var nothing = ByteBuffer()
-                greet(&nothing)
-            case .failure(let error):
-                fail(error)
-            }
-        }
+        connection.onOpen = { [weak self] said in self?.opened(behind: said) }
+        connection.onReceive = { [link] buffer in try link.received(&buffer) }
+        connection.onWritable = { [link] in link.writabilityChanged() }
+        connection.onEnd = { [self] ending in ended(ending) }
+        connection.start(limit: .seconds(Int64(services.policy.level(session.level).handshake)))
     }
 
     // MARK: Sessions
@@ -87,78 +71,37 @@ final class MuxCarrier: StreamEndOwner, Expiring, @unchecked Sendable {  // conf
     }
 
     private func sessionsChanged() {
-        guard isOpen else { return }
+        guard connection.isOpen else { return }
         if link.count > 0 {
-            deadline = nil
+            connection.limit(to: nil)
         } else if lastID >= Self.lifetimeLimit {
-            close()
+            leave(nil)
+            connection.close()
         } else {
-            deadline = loop.now + Self.idleLimit + .milliseconds(Int64.random(in: 0..<8_000))
+            connection.limit(to: loop.now + Self.idleLimit + .milliseconds(Int64.random(in: 0..<8_000)))
         }
     }
 
     // MARK: The connection
 
-    func expire() {
-        deadline = nil
-        if isOpen { close() } else { fail(DialError(description: "the server did not answer in time")) }
+    private func opened(behind said: ByteBuffer?) {
+        link.open(MuxPipe(connection.end, codec: plan.codec, header: said))
+        sessionsChanged()
     }
 
-    func received(_ buffer: inout ByteBuffer, on end: StreamEnd) {
-        if !isOpen { greet(&buffer) }
-        guard isOpen else { return }
-        do {
-            try link.received(&buffer)
-        } catch {
-            buffer.clear()
-            fail(error)
+    private func ended(_ ending: DialledConnection.Ending) {
+        switch ending {
+        case .over: leave(nil)
+        case .failed(let error):
+            services.log.write(
+                .info, session: session.logID, "proxy/\(outbound.proto.name)",
+                "mux connection to \(plan.target) failed > \(error)")
+            leave(error)
         }
-    }
-
-    func writabilityChanged(on end: StreamEnd) { link.writabilityChanged() }
-    func inputEnded(on end: StreamEnd) {
-        isOpen ? close() : fail(DialError(description: "the server closed the connection"))
-    }
-    func closed(_ end: StreamEnd) { isOpen ? close() : fail(DialError(description: "the connection is closed")) }
-
-    private func greet(_ buffer: inout ByteBuffer) {
-        while true {
-            switch greeting?.receive(&buffer) ?? .done {
-            case .needMore:
-                end.flush()
-                return
-            case .send(let bytes): end.queue(bytes)
-            case .done:
-                greeting = nil
-                isOpen = true
-                link.open(MuxPipe(end, codec: plan.codec))
-                sessionsChanged()
-                return
-            case .fail(let why): return fail(DialError(description: why))
-            }
-        }
-    }
-
-    private func fail(_ error: any Error) {
-        guard !link.isClosed else { return }
-        services.log.write(
-            .info, session: session.logID, "proxy/\(outbound.proto.name)",
-            "mux connection to \(plan.target) failed > \(error)")
-        leave(error)
-        end.abort()
-    }
-
-    private func close() {
-        guard !link.isClosed else { return }
-        leave(nil)
-        end.finish()
     }
 
     private func leave(_ error: (any Error)?) {
-        deadline = nil
-        loop.untrack(self)
         link.close(error)
-        greeting = nil
         onClose?()
         onClose = nil
     }

@@ -45,19 +45,23 @@ final class MuxPipe {
     func write(_ frame: MuxFrame) {
         var head = ByteBuffer()
         head.reserveCapacity(minimumWritableBytes: codec == nil ? 40 : 40 + (frame.data?.readableBytes ?? 0))
-        if let first = header {
-            header = nil
-            end.queue(first)
-        }
         guard frame.writeHead(to: &head) else { return }
         if let codec {
             // One body chunk for each frame: a chunk of its own for the few bytes of the head costs more than the copy.
             if let data = frame.data { head.writeImmutableBuffer(data) }
-            end.queue(codec.encode(head, allocator: ByteBufferAllocator()))
+            queue(codec.encode(head, allocator: ByteBufferAllocator()))
         } else {
-            end.queue(head)
+            queue(head)
             if let data = frame.data { end.queue(data) }
         }
+    }
+
+    /// In one write with the header, if that was not sent yet.
+    private func queue(_ bytes: ByteBuffer) {
+        guard var first = header else { return end.queue(bytes) }
+        header = nil
+        first.writeImmutableBuffer(bytes)
+        end.queue(first)
     }
 
     func flush() { end.flush() }
@@ -67,11 +71,8 @@ final class MuxPipe {
 
     /// Marks the end inside of the format, sends everything and closes.
     func finish() {
-        if let first = header {
-            header = nil
-            end.queue(first)
-        }
-        if let last = codec?.finish(allocator: ByteBufferAllocator()) { end.queue(last) }
+        let last = codec?.finish(allocator: ByteBufferAllocator())
+        if header != nil || last != nil { queue(last ?? ByteBuffer()) }
         end.finish()
     }
 }

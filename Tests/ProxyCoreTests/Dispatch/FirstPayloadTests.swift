@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import NIOCore
+import NIOPosix
 import ProxyCore
 import TestSupport
 import Testing
@@ -30,11 +32,7 @@ import XrayProtos
         let gate = DispatchSemaphore(value: 0)
         let recorder = try Recorder(to: server.port, after: gate)
         let client = try await CoreStage(outbound: hop.outbound(port: recorder.port)) {
-            let stream = try StreamSettings.tls {
-                $0.serverName = "proxy.example"
-                $0.disableSystemRoot = true
-                $0.certificate = [try StreamSettings.certificate("authority", usage: .authorityVerify)]
-            }
+            let stream = try Self.tls()
             try $0.setSender { $0.streamSettings = stream }
         } settings: { _ in
             CoreStage.tunnel(to: server.server.port)
@@ -50,6 +48,111 @@ import XrayProtos
         recorder.stop()
         await client.stop()
         await server.stop()
+    }
+
+    private static func tls() throws -> StreamSettings.Config {
+        try StreamSettings.tls {
+            $0.serverName = "proxy.example"
+            $0.disableSystemRoot = true
+            $0.certificate = [try StreamSettings.certificate("authority", usage: .authorityVerify)]
+        }
+    }
+
+    @Test(arguments: [ProxyHop.vless, .vmess, .trojan, .shadowsocks, .shadowsocks2022])
+    func requestOfACarrierTakesWhatItCarriesAlong(_ carrier: ProxyHop) async throws {
+        let last = try await CoreStage { _ in try ProxyHop.vless.inbound() }
+        let middle = try await CoreStage {
+            try $0.setInboundStream(StreamSettings.tls { $0.certificate = [try StreamSettings.certificate("server")] })
+        } settings: { _ in
+            try carrier.inbound()
+        }
+        let gate = DispatchSemaphore(value: 0)
+        let recorder = try Recorder(to: middle.port, after: gate)
+        let client = try await CoreStage(outbound: ProxyHop.vless.outbound(port: last.port)) {
+            try $0.setSender { $0.proxySettings.tag = "carrier" }
+            var sender = Xray_App_Proxyman_SenderConfig()
+            sender.streamSettings = try Self.tls()
+            var config = try CoreStage.outbound("carrier", carrier.outbound(port: recorder.port))
+            config.senderSettings = try TypedMessages.pack(sender)
+            $0.outbounds.append(config)
+        } settings: { _ in
+            CoreStage.tunnel(to: last.server.port)
+        }
+        try await offPool {
+            let socket = try TCPClient(port: client.port, timeout: 30)
+            try socket.send(CoreStage.request(up: 4_000, down: 10))
+            gate.signal()
+            _ = try socket.receive(exactly: 10)
+        }
+        let records = Self.applicationRecords(recorder.uplink)
+        #expect(records.count >= 2 && records[1] > 4_000, "\(records)")
+        recorder.stop()
+        for stage in [client, middle, last] { await stage.stop() }
+    }
+
+    @Test(arguments: [ProxyHop.vless, .vmess, .trojan, .shadowsocks])
+    func requestOfAMuxConnectionTakesItsFirstFrameAlong(_ hop: ProxyHop) async throws {
+        let server = try await CoreStage {
+            try $0.setInboundStream(StreamSettings.tls { $0.certificate = [try StreamSettings.certificate("server")] })
+        } settings: { _ in
+            try hop.inbound()
+        }
+        let gate = DispatchSemaphore(value: 0)
+        let recorder = try Recorder(to: server.port, after: gate)
+        let client = try await CoreStage(outbound: hop.outbound(port: recorder.port)) {
+            let stream = try Self.tls()
+            try $0.setSender {
+                $0.streamSettings = stream
+                $0.multiplexSettings.enabled = true
+            }
+        } settings: { _ in
+            CoreStage.tunnel(to: server.server.port)
+        }
+        try await offPool {
+            let socket = try TCPClient(port: client.port, timeout: 30)
+            try socket.send(CoreStage.request(up: 4_000, down: 10))
+            gate.signal()
+            _ = try socket.receive(exactly: 10)
+        }
+        let records = Self.applicationRecords(recorder.uplink)
+        // Behind the record with the request and the frame that opens the stream comes payload; without a body format the head
+        // of its frame is a piece of its own.
+        let payload = records.dropFirst(hop == .trojan ? 3 : 2).first ?? 0
+        #expect(payload > 1_000, "\(records)")
+        recorder.stop()
+        await client.stop()
+        await server.stop()
+    }
+
+    /// The connection of streams is there when the second client comes, so that its stream opens while the client's first bytes
+    /// are still being read.
+    @Test func payloadBehindARequestIsSentOnAStreamThatIsOpenAtOnce() async throws {
+        var config = Xray_Transport_Internet_Grpc_Encoding_Config()
+        config.serviceName = "gun"
+        let stream = try StreamSettings.transport("grpc", config)
+        let far = try await CoreStage {
+            try $0.setInboundStream(stream)
+        } settings: {
+            CoreStage.tunnel(to: $0)
+        }
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let near = try await CoreStage(group: group) {
+            try $0.setSender { $0.streamSettings = stream }
+        } settings: { _ in
+            try ProxyHop.vless.inbound()
+        }
+        try await offPool {
+            let id = withUnsafeBytes(of: CoreStage.alice.uuid) { Array($0) }
+            let head = [0] + id + [0, 1, UInt8(far.port >> 8), UInt8(far.port & 255), 1, 127, 0, 0, 1]
+            let sockets = try (0..<2).map { _ in try TCPClient(port: near.port) }
+            for socket in sockets {
+                try socket.send(head + CoreStage.request(up: 100, down: 10))
+                _ = try socket.receive(exactly: 12)
+            }
+        }
+        await near.stop()
+        await far.stop()
+        try await group.shutdownGracefully()
     }
 
     @Test(arguments: ProxyHop.allCases)

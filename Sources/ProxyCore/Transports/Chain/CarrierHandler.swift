@@ -11,8 +11,10 @@ final class CarrierHandler: ChannelDuplexHandler {
     typealias OutboundOut = ByteBuffer
 
     private let name: String
-    private let proxyHeader: DialPlan.ProxyHeader?
-    private var greeting: (any ClientHandshake)?
+    private let plan: DialPlan
+    private var greeting: Greeting?
+    /// The end of the greeting, which waits for the first write.
+    private var unsent: ByteBuffer?
     private let codec: (any StreamCodec)?
     private let uplink: Counter?
     private let downlink: Counter?
@@ -22,41 +24,48 @@ final class CarrierHandler: ChannelDuplexHandler {
 
     init(_ outbound: Outbound, _ plan: DialPlan) {
         name = outbound.tag
-        proxyHeader = plan.proxyHeader
-        greeting = plan.handshake
+        self.plan = plan
         codec = plan.codec
         uplink = outbound.uplink
         downlink = outbound.downlink
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        if let header = proxyHeader?.bytes(on: context.channel) {
-            uplink?.add(header.readableBytes)
-            context.writeAndFlush(wrapOutboundOut(header), promise: nil)
-        }
+        greeting = Greeting(plan, on: context.channel)
         var nothing = ByteBuffer()
         greet(&nothing, context)
     }
 
     private func greet(_ buffer: inout ByteBuffer, _ context: ChannelHandlerContext) {
-        while let step = greeting?.receive(&buffer) {
-            switch step {
-            case .needMore:
-                return
-            case .send(let bytes):
-                uplink?.add(bytes.readableBytes)
-                context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-            case .done:
-                greeting = nil
-            case .fail(let why):
-                greeting = nil
-                context.fireErrorCaught(TransportFailure("the outbound \(name) failed", why))
-                return
-            }
+        switch greeting?.receive(&buffer) {
+        case .needMore(let said)?:
+            if let said { send(said, context) }
+        case .done(let said)?:
+            greeting = nil
+            unsent = said
+            isUp = true
+            context.fireChannelActive()
+            guard unsent != nil else { return }
+            // Most of what is above writes now or within this turn of the event loop: a TLS hello, another request.
+            let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+            context.eventLoop.execute { bound.value.0.sendUnsent(bound.value.1) }
+        case .failed(let why)?:
+            greeting = nil
+            context.fireErrorCaught(TransportFailure("the outbound \(name) failed", why))
+        case nil:
+            break
         }
-        guard !isUp else { return }
-        isUp = true
-        context.fireChannelActive()
+    }
+
+    private func send(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
+        uplink?.add(bytes.readableBytes)
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+    }
+
+    private func sendUnsent(_ context: ChannelHandlerContext) {
+        guard let bytes = unsent else { return }
+        unsent = nil
+        send(bytes, context)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -110,15 +119,20 @@ final class CarrierHandler: ChannelDuplexHandler {
             context.write(data, promise: promise)
             return
         }
-        let out = codec.map { $0.encode(payload, allocator: context.channel.allocator) } ?? payload
+        var out = codec.map { $0.encode(payload, allocator: context.channel.allocator) } ?? payload
+        if var first = unsent {
+            unsent = nil
+            first.writeImmutableBuffer(out)
+            out = first
+        }
         uplink?.add(out.readableBytes)
         context.write(wrapOutboundOut(out), promise: promise)
     }
 
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
-        if mode == .output, let last = codec?.finish(allocator: context.channel.allocator) {
-            uplink?.add(last.readableBytes)
-            context.writeAndFlush(wrapOutboundOut(last), promise: nil)
+        if mode == .output {
+            sendUnsent(context)
+            if let last = codec?.finish(allocator: context.channel.allocator) { send(last, context) }
         }
         context.close(mode: mode, promise: promise)
     }
