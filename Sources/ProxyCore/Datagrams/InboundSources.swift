@@ -53,7 +53,12 @@ final class InboundSources: @unchecked Sendable {  // confined to `loop.eventLoo
             return received(data, from: source, address, to: target)
         }
         inbound.uplink?.add(data.readableBytes)
-        guard let opened = format.open(data, from: source) else { return }
+        let opened: OpenedDatagram
+        switch format.open(data, from: source) {
+        case .opened(let datagram): opened = datagram
+        case .refused(let why):
+            return services.rejectDatagram(why, inbound: inbound.tag, proto: inbound.proto.name, source: source)
+        }
         // Another user on the same port is counted for itself.
         if let known = sources[source], known.email != opened.user?.email {
             sources[source] = nil

@@ -5,8 +5,18 @@ package import ProxyModel
 /// Datagrams on an inbound's own UDP port, each with a header of its own that names its user and target. One object serves
 /// all sources, from all event loops.
 package protocol InboundDatagramFormat: AnyObject, Sendable {
-    /// Nil = not genuine: the datagram is dropped.
-    func open(_ datagram: ByteBuffer, from source: Endpoint) -> OpenedDatagram?
+    func open(_ datagram: ByteBuffer, from source: Endpoint) -> DatagramOpening
+}
+
+package enum DatagramOpening {
+    case opened(OpenedDatagram)
+    /// Not genuine: the datagram is dropped, and counted among the inbound's rejections under this short word.
+    case refused(String)
+
+    /// Nil = refused.
+    package var opened: OpenedDatagram? {
+        if case .opened(let datagram) = self { datagram } else { nil }
+    }
 }
 
 package struct OpenedDatagram {

@@ -12,13 +12,17 @@ package final class ShadowsocksDatagrams: InboundDatagramFormat {
         self.users = users
     }
 
-    package func open(_ datagram: ByteBuffer, from source: Endpoint) -> OpenedDatagram? {
-        let found = users.find(from: source.ip) { user in
+    package func open(_ datagram: ByteBuffer, from source: Endpoint) -> DatagramOpening {
+        let found = users.find(from: source) { user in
             let codec = ShadowsocksDatagramCodec(user: user)
             return codec.decode(datagram).map { (packet: $0, codec: codec) }
         }
-        guard let (user, value) = found else { return nil }
-        return OpenedDatagram(packet: value.packet, user: user.user, reply: value.codec)
+        switch found {
+        case .found(let user, let value):
+            return .opened(OpenedDatagram(packet: value.packet, user: user.user, reply: value.codec))
+        case .nobody(let why):
+            return .refused(why)
+        }
     }
 }
 

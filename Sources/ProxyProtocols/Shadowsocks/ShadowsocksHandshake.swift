@@ -27,10 +27,14 @@ package struct ShadowsocksHandshake: StreamHandshake {
     package mutating func receive(_ buffer: inout ByteBuffer) -> HandshakeStep {
         if chunks == nil {
             guard buffer.readableBytes >= Self.firstLength else { return .needMore }
-            guard let (found, cipher) = find(buffer) else { return refuse("unknown user", buffer) }
-            user = found
-            chunks = ShadowsocksChunks(cipher: cipher)
-            offset = found.cipher.keyLength
+            switch find(buffer) {
+            case .found(let found, let cipher):
+                user = found
+                chunks = ShadowsocksChunks(cipher: cipher)
+                offset = found.cipher.keyLength
+            case .nobody(let why):
+                return refuse(why, buffer)
+            }
         }
         guard let user, var reader = chunks else { return .needMore }
         do {
@@ -71,8 +75,8 @@ package struct ShadowsocksHandshake: StreamHandshake {
         .reject(HandshakeRejection(reason, drain: drain.left(after: buffer.readableBytes)))
     }
 
-    private func find(_ buffer: ByteBuffer) -> (ShadowsocksUser, AEADCipher)? {
-        users.find(from: source) { user in
+    private func find(_ buffer: ByteBuffer) -> ShadowsocksUsers.Search<AEADCipher> {
+        users.find(from: source.map { Endpoint(ip: $0, port: 0) }) { user in
             let length = user.cipher.keyLength
             guard let salt = buffer.getBytes(at: buffer.readerIndex, length: length),
                 let sealed = buffer.getSlice(

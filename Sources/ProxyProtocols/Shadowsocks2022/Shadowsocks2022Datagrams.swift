@@ -6,6 +6,9 @@ import Synchronization
 
 /// Datagrams of the 2022 edition on a server's port. Every client's session has a key, a window against replays and a
 /// session of ours for the answers; a session is forgotten some minutes after its last datagram.
+///
+/// The table is all event loops': a client that changes its address keeps its session but may come to another loop's socket, and a
+/// replay from another address must not find an empty window there. Its lock is held for a look-up twice a datagram, never across a cipher.
 package final class Shadowsocks2022Datagrams: InboundDatagramFormat {
     private typealias Header = Shadowsocks2022Packet.Header
 
@@ -60,31 +63,33 @@ package final class Shadowsocks2022Datagrams: InboundDatagramFormat {
         whole = hasBlock ? nil : Shadowsocks2022WholeCipher(key: server.access.key)
     }
 
-    package func open(_ datagram: ByteBuffer, from source: Endpoint) -> OpenedDatagram? {
+    package func open(_ datagram: ByteBuffer, from source: Endpoint) -> DatagramOpening {
         let now = server.now()
         if let whole {
             guard case .one(let key, let user) = server.access, let (header, body) = whole.open(datagram) else {
-                return nil
+                return .refused("bad datagram")
             }
             let session = find(header, user: user, key: key, now: now)
             return finish(header, body, session, now: now)
         }
         var rest = datagram
-        guard let block, let first = rest.readBytes(length: 16) else { return nil }
+        guard let block, let first = rest.readBytes(length: 16) else { return .refused("bad datagram") }
         let header = Header(block.decrypt(AESBlock.Block(first)))
         let user: ProxyUser
         let key: [UInt8]
         switch server.access {
         case .one(let onlyKey, let only): (key, user) = (onlyKey, only)
         case .many(_, let users):
-            guard let identity = rest.readBytes(length: 16) else { return nil }
+            guard let identity = rest.readBytes(length: 16) else { return .refused("bad datagram") }
             let masked = block.decrypt(AESBlock.Block(identity))
             let name = AESBlock.Block(high: masked.high ^ header.session, low: masked.low ^ header.number)
-            guard let entry = users.find(name) else { return nil }
+            guard let entry = users.find(name) else { return .refused("unknown user") }
             (key, user) = (entry.credential, entry.user)
         }
         let session = find(header, user: user, key: key, now: now)
-        guard let body = try? session.cipher?.open(rest, nonce: header.nonce) else { return nil }
+        guard let body = try? session.cipher?.open(rest, nonce: header.nonce) else {
+            return .refused("bad datagram")
+        }
         return finish(header, body, session, now: now)
     }
 
@@ -99,8 +104,10 @@ package final class Shadowsocks2022Datagrams: InboundDatagramFormat {
     }
 
     /// What is genuine enters the table and the window; what came before does not come through.
-    private func finish(_ header: Header, _ body: ByteBuffer, _ session: Session, now: UInt64) -> OpenedDatagram? {
-        guard let packet = Shadowsocks2022Packet.read(body, .fromClient, now: now) else { return nil }
+    private func finish(_ header: Header, _ body: ByteBuffer, _ session: Session, now: UInt64) -> DatagramOpening {
+        guard let packet = Shadowsocks2022Packet.read(body, .fromClient, now: now) else {
+            return .refused("bad header")
+        }
         let isNew = sessions.withLock { table in
             if let known = table.find(header.session, now: now) {
                 // Two datagrams of a new session may be opened at a time; the first one's object stays.
@@ -111,7 +118,8 @@ package final class Shadowsocks2022Datagrams: InboundDatagramFormat {
             table.current[header.session] = session
             return session.window.insert(header.number)
         }
-        return isNew ? OpenedDatagram(packet: packet, user: session.user, reply: session.reply) : nil
+        guard isNew else { return .refused("replayed datagram") }
+        return .opened(OpenedDatagram(packet: packet, user: session.user, reply: session.reply))
     }
 }
 

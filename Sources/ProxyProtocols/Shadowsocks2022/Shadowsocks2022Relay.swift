@@ -110,18 +110,21 @@ package final class Shadowsocks2022RelayedDatagrams: InboundDatagramFormat {
         self.next = next
     }
 
-    package func open(_ datagram: ByteBuffer, from source: Endpoint) -> OpenedDatagram? {
+    package func open(_ datagram: ByteBuffer, from source: Endpoint) -> DatagramOpening {
         var rest = datagram
-        guard let first = rest.readBytes(length: 16), let name = rest.readBytes(length: 16) else { return nil }
+        guard let first = rest.readBytes(length: 16), let name = rest.readBytes(length: 16) else {
+            return .refused("bad datagram")
+        }
         let header = next.block.decrypt(AESBlock.Block(first))
         let masked = next.block.decrypt(AESBlock.Block(name))
         let unmasked = AESBlock.Block(high: masked.high ^ header.high, low: masked.low ^ header.low)
-        guard let server = next.find(unmasked) else { return nil }
+        guard let server = next.find(unmasked) else { return .refused("unknown server") }
         var passed = ByteBufferAllocator().buffer(capacity: datagram.readableBytes)
         passed.writeBytes(server.block.encrypt(header).bytes)
         passed.writeImmutableBuffer(rest)
-        return OpenedDatagram(
-            packet: Packet(payload: passed, peer: server.target(.udp)), user: server.user, reply: reply)
+        return .opened(
+            OpenedDatagram(
+                packet: Packet(payload: passed, peer: server.target(.udp)), user: server.user, reply: reply))
     }
 }
 

@@ -79,7 +79,7 @@ extension FuzzTarget {
             config.destinations[0].port = 1
             let local = Endpoint(ip: .loopbackV4, port: 1)
             guard let relay = try? Shadowsocks2022Relay(config) else { preconditionFailure("the settings are valid") }
-            if let opened = relay.datagramFormat?.open(ByteBuffer(bytes: bytes), from: local) {
+            if let opened = relay.datagramFormat?.open(ByteBuffer(bytes: bytes), from: local).opened {
                 require(opened.packet.payload.readableBytes + 16 == bytes.count, "one name is taken off")
             }
             var handshake = relay.accept(AcceptedConnection(source: local, local: local))

@@ -29,7 +29,8 @@ struct ShadowsocksDatagramTests {
         ),
     ])
     func readsWhatOtherClientsSend(datagram: String, email: String) throws {
-        let opened = try #require(ShadowsocksDatagrams(users: users).open(buffer(datagram), from: connection.source))
+        let opened = try #require(
+            ShadowsocksDatagrams(users: users).open(buffer(datagram), from: connection.source).opened)
         #expect(opened.user?.email == email)
         #expect("\(opened.packet.peer)" == "udp:127.0.0.1:21002")
         #expect(String(buffer: opened.packet.payload) == "hello")
@@ -51,7 +52,8 @@ struct ShadowsocksDatagramTests {
         var generator = SplitMix(state: 6)
         for _ in 0..<200 {
             #expect(
-                datagrams.open(ByteBuffer(bytes: generator.bytes(upTo: 100)), from: connection.source)?.packet.peer
+                datagrams.open(ByteBuffer(bytes: generator.bytes(upTo: 100)), from: connection.source).opened?.packet
+                    .peer
                     == nil)
         }
     }

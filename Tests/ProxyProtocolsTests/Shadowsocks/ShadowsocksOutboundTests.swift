@@ -100,7 +100,7 @@ struct ShadowsocksOutboundTests {
             let peer = Destination(network: .udp, address: .domain("example.com"), port: 53)
             let packet = Packet(payload: ByteBuffer(repeating: 5, count: size), peer: peer)
             let sealed = try #require(plan.codec.encode(packet, allocator: .init()))
-            let opened = ShadowsocksDatagrams(users: users).open(sealed, from: connection.source)
+            let opened = ShadowsocksDatagrams(users: users).open(sealed, from: connection.source).opened
             #expect(opened?.packet.peer == peer && opened?.packet.payload == packet.payload)
         }
     }

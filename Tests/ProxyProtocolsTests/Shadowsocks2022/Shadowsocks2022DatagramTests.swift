@@ -29,13 +29,13 @@ struct Shadowsocks2022DatagramTests {
     @Test(arguments: Shadowsocks2022Vector.datagrams)
     func readsWhatOtherClientsSend(vector: Shadowsocks2022Vector) throws {
         let datagrams = Shadowsocks2022Datagrams(server: try vector.server())
-        let opened = try #require(datagrams.open(buffer(vector.sent), from: connection.source))
+        let opened = try #require(datagrams.open(buffer(vector.sent), from: connection.source).opened)
         #expect(opened.user?.email == "a@b" && opened.packet.peer == target)
         #expect(String(buffer: opened.packet.payload) == "hello")
         let reply = try #require(opened.reply.encode(packet("world"), allocator: .init()))
         let answer = client(vector).decode(reply)
         #expect(answer?.peer == target && answer.map { String(buffer: $0.payload) } == "world")
-        #expect(datagrams.open(buffer(vector.sent), from: connection.source) == nil, "a replay is dropped")
+        #expect(datagrams.open(buffer(vector.sent), from: connection.source).opened == nil, "a replay is dropped")
     }
 
     @Test(arguments: Shadowsocks2022Vector.datagrams)
@@ -53,7 +53,7 @@ struct Shadowsocks2022DatagramTests {
     func aWrongClockIsDropped(vector: Shadowsocks2022Vector) throws {
         for (time, isServed) in [(vector.time + 30, true), (vector.time - 31, false), (vector.time + 31, false)] {
             let datagrams = Shadowsocks2022Datagrams(server: try vector.server(at: time))
-            #expect((datagrams.open(buffer(vector.sent), from: connection.source) != nil) == isServed)
+            #expect((datagrams.open(buffer(vector.sent), from: connection.source).opened != nil) == isServed)
         }
     }
 
@@ -63,9 +63,11 @@ struct Shadowsocks2022DatagramTests {
         let client = client(vector)
         let sealed = (0..<50).compactMap { client.encode(packet("\($0)"), allocator: .init()) }
         var generator = SplitMix(state: 3)
-        let opened = sealed.shuffled(using: &generator).compactMap { datagrams.open($0, from: connection.source) }
+        let opened = sealed.shuffled(using: &generator).compactMap {
+            datagrams.open($0, from: connection.source).opened
+        }
         #expect(Set(opened.map { String(buffer: $0.packet.payload) }) == Set((0..<50).map { "\($0)" }))
-        #expect(sealed.compactMap { datagrams.open($0, from: connection.source) }.isEmpty)
+        #expect(sealed.compactMap { datagrams.open($0, from: connection.source).opened }.isEmpty)
     }
 
     @Test(arguments: Shadowsocks2022Vector.datagrams)
@@ -75,8 +77,8 @@ struct Shadowsocks2022DatagramTests {
         for index in bytes(vector.sent).indices {
             var damaged = bytes(vector.sent)
             damaged[index] ^= 4
-            #expect(datagrams.open(ByteBuffer(bytes: damaged), from: connection.source) == nil)
-            #expect(datagrams.open(ByteBuffer(bytes: damaged.prefix(index)), from: connection.source) == nil)
+            #expect(datagrams.open(ByteBuffer(bytes: damaged), from: connection.source).opened == nil)
+            #expect(datagrams.open(ByteBuffer(bytes: damaged.prefix(index)), from: connection.source).opened == nil)
         }
         for index in bytes(vector.received).indices {
             var damaged = bytes(vector.received)
@@ -85,7 +87,7 @@ struct Shadowsocks2022DatagramTests {
             #expect(client.decode(ByteBuffer(bytes: damaged.prefix(index))) == nil)
         }
         // None of them has moved a window.
-        #expect(datagrams.open(buffer(vector.sent), from: connection.source) != nil)
+        #expect(datagrams.open(buffer(vector.sent), from: connection.source).opened != nil)
         #expect(client.decode(buffer(vector.received)) != nil)
     }
 

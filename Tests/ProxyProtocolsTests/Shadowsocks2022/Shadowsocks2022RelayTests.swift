@@ -70,22 +70,23 @@ struct Shadowsocks2022RelayTests {
     @Test(arguments: datagrams) func datagramIsTheNextServersOwnBehindTheRelay(vector: Shadowsocks2022Vector) throws {
         let format = try #require(try Self.relay(vector).datagramFormat)
         let sent = buffer(vector.sent)
-        let opened = try #require(format.open(sent, from: connection.source))
+        let opened = try #require(format.open(sent, from: connection.source).opened)
         #expect("\(opened.packet.peer)" == "udp:next1.example:9000" && opened.user?.email == "1@b")
         let server = Shadowsocks2022Datagrams(server: Self.last(vector))
-        let served = try #require(server.open(opened.packet.payload, from: connection.source))
+        let served = try #require(server.open(opened.packet.payload, from: connection.source).opened)
         #expect(String(buffer: served.packet.payload) == "hello")
         // The answer is the client's to open.
         let reply = try #require(served.reply.encode(served.packet, allocator: .init()))
         let passed = Packet(payload: reply, peer: opened.packet.peer)
         #expect(opened.reply.encode(passed, allocator: .init()) == reply)
         for count in 0..<sent.readableBytes where count < 32 {
-            #expect(format.open(try #require(sent.getSlice(at: 0, length: count)), from: connection.source) == nil)
+            #expect(
+                format.open(try #require(sent.getSlice(at: 0, length: count)), from: connection.source).opened == nil)
         }
         for place in 0..<32 {
             var changed = bytes(vector.sent)
             changed[place] ^= 1
-            #expect(format.open(ByteBuffer(bytes: changed), from: connection.source) == nil, "byte \(place)")
+            #expect(format.open(ByteBuffer(bytes: changed), from: connection.source).opened == nil, "byte \(place)")
         }
     }
 
