@@ -4,6 +4,11 @@ import ProxyModel
 import Telemetry
 
 /// A socket on an inbound's own UDP port, opened again when it fails. Confined to its event loop.
+///
+/// Every event loop has one on the port. The kernel picks it by the addresses and ports of both ends, so all datagrams of a source
+/// come to one of them; what is kept for a source needs no lock and no other loop. When a socket goes or comes, sources change over:
+/// they begin anew there. What a protocol keeps for more than a source, such as the sessions of Shadowsocks 2022, which follow a client
+/// to its next address, is behind ``InboundDatagramFormat``, which serves all loops.
 final class InboundDatagrams: AnswerPath, @unchecked Sendable {  // confined to `loop.eventLoop`
     private static let pauseBeforeBinding = TimeAmount.seconds(1)
 
@@ -58,7 +63,7 @@ final class InboundDatagrams: AnswerPath, @unchecked Sendable {  // confined to 
         let address = SocketAddress(local.ip, port: local.port)
         loop.eventLoop.scheduleTask(in: Self.pauseBeforeBinding) { [self] in
             guard !inbound.isClosed else { return }
-            bind(address).assumeIsolated().whenComplete { [self] result in
+            bind(address, sharesPort: true).assumeIsolated().whenComplete { [self] result in
                 switch result {
                 case .success(let channel):
                     guard !inbound.isClosed else { return channel.close(promise: nil) }

@@ -6,8 +6,8 @@ import NIOPosix
 import ProxyModel
 import Telemetry
 
-/// Opens an inbound's ports. Each event loop has a listening socket of its own on a TCP port, among which the kernel spreads
-/// the connections: none is handed from loop to loop, and each stays on its loop for life.
+/// Opens an inbound's ports. Each event loop has a socket of its own on a port, among which the kernel spreads the connections and
+/// those who send datagrams: none is handed from loop to loop, and each stays on its loop for life.
 struct InboundListener: Sendable {
     static let sharedPort = ChannelOptions.socket(SocketOptionLevel(SOL_SOCKET), SO_REUSEPORT)
 
@@ -81,19 +81,30 @@ struct InboundListener: Sendable {
 
     private func openUDP(_ inbound: Inbound, _ address: SocketAddress) async throws {
         guard !inbound.readsRedirectedDatagrams else { return try await openRedirected(inbound, address) }
-        let loop = loops.next()
-        let services = services
         do {
-            let channel = try await withIPv4Fallback(address) { address in
-                try await loop.eventLoop.flatSubmit { [isShared = shares(address), reads = takeover == nil] in
-                    InboundDatagrams(services: services, loop: loop, inbound: inbound)
-                        .bind(address, sharesPort: isShared, reads: reads)
-                }.get()
+            // As for TCP.
+            var loops = loops.contexts[...]
+            guard let first = loops.popFirst() else { return }
+            let alone = try await withIPv4Fallback(address) { try await bindUDP(inbound, $0, first, shares(address)) }
+            inbound.opened(Listener(place: .udp(address), socket: ChannelSocket(channel: alone), owner: nil))
+            try await alone.setOption(Self.sharedPort, value: 1).get()
+            let bound = alone.localAddress ?? address
+            for loop in loops {
+                let next = try await bindUDP(inbound, bound, loop, true)
+                inbound.opened(Listener(place: .udp(address), socket: ChannelSocket(channel: next), owner: nil))
             }
-            inbound.opened(Listener(place: .udp(address), socket: ChannelSocket(channel: channel), owner: nil))
         } catch {
             throw Self.failure("UDP", inbound, address, error)
         }
+    }
+
+    private func bindUDP(
+        _ inbound: Inbound, _ address: SocketAddress, _ loop: LoopContext, _ sharesPort: Bool
+    ) async throws -> any Channel {
+        try await loop.eventLoop.flatSubmit { [services, reads = takeover == nil] in
+            InboundDatagrams(services: services, loop: loop, inbound: inbound)
+                .bind(address, sharesPort: sharesPort, reads: reads)
+        }.get()
     }
 
     private func openRedirected(_ inbound: Inbound, _ address: SocketAddress) async throws {

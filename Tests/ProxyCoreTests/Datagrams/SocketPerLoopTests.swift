@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+import ControlAPI
+import Foundation
+import NIOCore
+import NIOPosix
+import ProxyModel
+import TestSupport
+import Testing
+import XrayProtos
+
+@testable import ProxyCore
+@testable import ProxyProtocols
+
+/// Each event loop has a UDP socket on an inbound's port.
+@Suite(.serialized) struct SocketPerLoopTests {
+    @Test func sourcesAreSpreadAndEachStaysWhereItIs() async throws {
+        let echo = try UDPSocket()
+        echo.echoInBackground()
+        let stage = try await CoreStage { _ in CoreStage.tunnel(to: echo.port, [.udp]) }
+        let clients = try (0..<32).map { _ in try UDPSocket() }
+        for round in 0..<3 as Range<UInt8> {
+            try await offPool {
+                for client in clients {
+                    try client.send([round], to: stage.port)
+                    let answer = try client.receive()
+                    #expect(answer.bytes == [round] && answer.port == stage.port)
+                }
+            }
+        }
+        let counts = await stage.core.loops.gather { $0.flowCount }
+        #expect(counts.reduce(0, +) == clients.count, "one flow for a source, whatever it sends")
+        #expect(!counts.contains(0), "every event loop has its part")
+        await stage.stop()
+    }
+
+    @Test func aPortThatSomebodyHasIsAnError() async throws {
+        let taken = try UDPSocket()
+        await #expect(throws: ControlError.self) {
+            let stage = try await CoreStage(configure: { configuration in
+                configuration.inbounds = [
+                    try CoreStage.inbound("in", port: taken.port, CoreStage.tunnel(to: 9, [.udp]))
+                ]
+            }) { _ in CoreStage.tunnel(to: 9, [.udp]) }
+            await stage.stop()
+        }
+    }
+
+    /// A session of Shadowsocks 2022 belongs to no address: the same one comes from sixteen, on all event loops.
+    @Test func aClientThatChangesItsAddressGoesOn() async throws {
+        let echo = try UDPSocket()
+        echo.echoInBackground()
+        let stage = try await CoreStage { _ in try ProxyHop.shadowsocks2022Users.inbound() }
+        let keys = Shadowsocks2022Keys(
+            method: try Shadowsocks2022Method.named("2022-blake3-aes-256-gcm", scope: "test"),
+            identities: [[UInt8](repeating: 1, count: 32)], user: [UInt8](repeating: 2, count: 32))
+        let codec = Shadowsocks2022DatagramCodec(keys: keys)
+        let target = Destination(network: .udp, address: .ip(.loopbackV4), port: echo.port)
+        var first: [UInt8] = []
+        for number in 0..<16 as Range<UInt8> {
+            let packet = Packet(payload: ByteBuffer(bytes: [number]), peer: target)
+            let sealed = Array(try #require(codec.encode(packet, allocator: .init())).readableBytesView)
+            if number == 0 { first = sealed }
+            let answer = try await offPool {
+                let client = try UDPSocket()
+                try client.send(sealed, to: stage.port)
+                return try client.receive().bytes
+            }
+            #expect(codec.decode(ByteBuffer(bytes: answer))?.payload == packet.payload)
+        }
+        // A replay is told from what is new wherever it comes from.
+        try await offPool { [first] in
+            for _ in 0..<16 { try UDPSocket().send(first, to: stage.port) }
+        }
+        try await eventually {
+            stage.core.services.rejections.all.first { $0.reason == "replayed datagram" }?.count == 16
+        }
+        #expect(await stage.core.flowCount() == 16)
+        await stage.stop()
+    }
+}
