@@ -21,7 +21,7 @@ extension ProxyCore {
         var pick = services.router.pick(context)
         if case .needsResolution(let domain) = pick {
             let loop = loops.next().eventLoop
-            let addresses = try await services.resolver.resolve(domain, on: loop).get()
+            let addresses = try await services.resolver.resolve(domain, for: .core, on: loop).get()
             pick = services.router.pick(context, resolved: addresses)
             if !addresses.isEmpty { context.targetIPs = addresses }
             response.targetIps = context.targetIPs.map { Data($0.bytes) }

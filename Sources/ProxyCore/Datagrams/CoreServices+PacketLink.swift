@@ -13,7 +13,8 @@ extension CoreServices {
             if let carried = try carrierLink(of: outbound, to: target, session: session, on: loop) {
                 return DivertedPacketLink(carried, plan: plan)
             }
-            return UDPSocketLink(plan: plan, options: outbound.transport.socket, services: self, loop: loop)
+            return UDPSocketLink(
+                plan: plan, options: outbound.transport.socket, services: self, loop: loop, asker: session.asker)
         case .stream(let plan):
             return StreamPacketLink(plan: plan, outbound: outbound, session: session, services: self, loop: loop)
         case .relay(let plan):

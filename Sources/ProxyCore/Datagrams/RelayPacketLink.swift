@@ -112,7 +112,8 @@ final class RelayPacketLink: PacketLink, @unchecked Sendable {  // confined to `
         case .ip(let ip):
             open(SocketAddress(ip, port: server.port))
         case .domain(let name):
-            services.resolver.resolve(name, on: loop.eventLoop).assumeIsolated().whenSuccess { [self] addresses in
+            services.resolver.resolve(name, for: .core, on: loop.eventLoop).assumeIsolated().whenSuccess {
+                [self] addresses in
                 // A datagram that goes nowhere tells nothing, so the family that a server more likely has comes first.
                 guard let ip = DomainResolution.prefer4.order(addresses).first else {
                     return fail(DialError(description: "\(name) cannot be resolved"))

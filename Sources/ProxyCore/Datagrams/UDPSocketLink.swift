@@ -18,6 +18,7 @@ final class UDPSocketLink: PacketLink, @unchecked Sendable {  // confined to `lo
     private let options: SocketPlan
     private let services: CoreServices
     private let loop: LoopContext
+    private let asker: NameAsker
     private var sockets: [Bool: Socket] = [:]
     /// What the resolver said lately, so that it is not asked for each datagram.
     private var names: [String: (ip: IPAddress, expires: NIODeadline)] = [:]
@@ -29,11 +30,15 @@ final class UDPSocketLink: PacketLink, @unchecked Sendable {  // confined to `lo
     private var failed: ((any Error) -> Void)?
     private var isClosed = false
 
-    init(plan: PacketSocketPlan, options: SocketPlan, services: CoreServices, loop: LoopContext) {
+    /// - Parameter asker: Who names the targets, where the plan does not.
+    init(
+        plan: PacketSocketPlan, options: SocketPlan, services: CoreServices, loop: LoopContext, asker: NameAsker
+    ) {
         self.plan = plan
         self.options = options
         self.services = services
         self.loop = loop
+        self.asker = plan.redirect == nil ? asker : .core
     }
 
     func start(receive: @escaping (Packet) -> Void, failed: @escaping (any Error) -> Void) {
@@ -70,7 +75,8 @@ final class UDPSocketLink: PacketLink, @unchecked Sendable {  // confined to `lo
         waitingCount += 1
         waitingForNames[name, default: []].append((payload, port))
         guard waitingForNames[name]?.count == 1 else { return }
-        services.resolver.resolve(name, on: loop.eventLoop).assumeIsolated().whenSuccess { [self] addresses in
+        services.resolver.resolve(name, for: asker, on: loop.eventLoop).assumeIsolated().whenSuccess {
+            [self] addresses in
             let waiting = waitingForNames.removeValue(forKey: name) ?? []
             waitingCount -= waiting.count
             guard !isClosed,

@@ -19,8 +19,9 @@ final class Dialer: Sendable {
     }
 
     /// Connects; `initialize` adds the handlers before the socket can be read.
+    /// - Parameter asker: Who named the target.
     func connect(
-        _ plan: DialPlan, socket: SocketPlan = SocketPlan(), on eventLoop: any EventLoop,
+        _ plan: DialPlan, socket: SocketPlan = SocketPlan(), for asker: NameAsker, on eventLoop: any EventLoop,
         initialize: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
     ) -> EventLoopFuture<any Channel> {
         let bootstrap = Self.bootstrap(
@@ -40,7 +41,15 @@ final class Dialer: Sendable {
             let bound = NIOLoopBound(bootstrap, eventLoop: eventLoop)
             let admits = plan.admits
             let resolution = plan.resolution == .asIs ? socket.resolution : plan.resolution
-            return resolver.resolve(name, on: eventLoop).flatMap { addresses in
+            return resolver.lookUp(name, for: asker, on: eventLoop).flatMap { answer in
+                let addresses: [IPAddress]
+                switch answer {
+                case .addresses(let found, _): addresses = found
+                case .failed: addresses = []
+                case .refused:
+                    return eventLoop.makeFailedFuture(
+                        DialError(description: "\(name) not looked up: \(NameAnswer.why)"))
+                }
                 let candidates = resolution.order(addresses).filter { admits?($0, port) ?? true }
                 guard !candidates.isEmpty else {
                     let why = addresses.isEmpty ? "cannot be resolved" : "has no address that may be dialled"

@@ -66,8 +66,16 @@ final class CoreServices: Sendable {
             return
         }
         let bound = NIOLoopBound(body, eventLoop: eventLoop)
-        resolver.resolve(domain, on: eventLoop).whenSuccess { [self] addresses in
-            bound.value(route(session, context, router.pick(context, resolved: addresses)))
+        resolver.lookUp(domain, for: session.asker, on: eventLoop).whenSuccess { [self] answer in
+            var resolved: [IPAddress] = []
+            switch answer {
+            case .addresses(let addresses, _): resolved = addresses
+            case .failed: break
+            case .refused:
+                log.write(
+                    .info, session: session.logID, "app/router", "\(domain) not looked up for rules: \(NameAnswer.why)")
+            }
+            bound.value(route(session, context, router.pick(context, resolved: resolved)))
         }
     }
 

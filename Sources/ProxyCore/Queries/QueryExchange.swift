@@ -47,7 +47,8 @@ final class QueryExchange: @unchecked Sendable {  // confined to `loop.eventLoop
         case .lookUp(let name, let answer):
             guard hasRoom else { return }
             lookUps += 1
-            services.resolver.lookUp(name, on: loop.eventLoop).assumeIsolated().whenSuccess { [self] found in
+            services.resolver.lookUp(name, for: session.asker, on: loop.eventLoop).assumeIsolated().whenSuccess {
+                [self] found in
                 lookUps -= 1
                 guard !isClosed else { return }
                 deliver?(answer(found))

@@ -76,7 +76,7 @@ package final class DNSOutbound: OutboundProtocol {
                         code: addresses.isEmpty ? DNSQuery.Code.noSuchName : DNSQuery.Code.success,
                         addresses: addresses, lifetime: UInt32(clamping: lifetime.nanoseconds / 1_000_000_000),
                         inDatagram: inDatagrams)
-                case .failed:
+                case .failed, .refused:
                     query.answer(code: DNSQuery.Code.serverFailure, inDatagram: inDatagrams)
                 }
             }

@@ -14,7 +14,8 @@ extension CoreServices {
     ) -> EventLoopFuture<any Channel> {
         guard let outbound, !outbound.transport.isRaw else {
             let socket = outbound?.transport.socket ?? SocketPlan()
-            return dialer.connect(plan, socket: socket, on: loop.eventLoop) { channel in
+            let asker = session.asker(of: plan.target)
+            return dialer.connect(plan, socket: socket, for: asker, on: loop.eventLoop) { channel in
                 channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(end) }
             }
         }
@@ -89,7 +90,8 @@ extension CoreServices {
         let rest = hops.dropFirst()
         guard let carrier = rest.first else {
             let top = NIOLoopBound(top, eventLoop: loop.eventLoop)
-            return dialer.connect(hop.plan, socket: hop.outbound.transport.socket, on: loop.eventLoop) { channel in
+            let socket = hop.outbound.transport.socket
+            return dialer.connect(hop.plan, socket: socket, for: hop.asker, on: loop.eventLoop) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(SocketFloor())
                     try top.value(channel)
@@ -118,6 +120,7 @@ extension CoreServices {
     private struct Hop {
         var outbound: Outbound
         var plan: DialPlan
+        var asker: NameAsker
 
         func install(on channel: any Channel) throws {
             try outbound.transport.install(
@@ -129,7 +132,8 @@ extension CoreServices {
     private func hops(
         _ plan: DialPlan, by outbound: Outbound, session: Session
     ) throws(DialError) -> [Hop] {
-        var hops = [Hop(outbound: outbound, plan: plan)]
+        var hops = [Hop(outbound: outbound, plan: plan, asker: session.asker(of: plan.target))]
+        let client = session
         while let last = hops.last, let tag = last.outbound.transport.carrierTag {
             guard let carrier = outbounds.find(tag) else {
                 throw DialError(description: "failed to get outbound handler with tag: \(tag)")
@@ -142,7 +146,7 @@ extension CoreServices {
             session.target = Destination(network: .tcp, address: last.plan.target.address, port: last.plan.target.port)
             switch carrier.stream(for: session) {
             case .dial(let plan):
-                hops.append(Hop(outbound: carrier, plan: plan))
+                hops.append(Hop(outbound: carrier, plan: plan, asker: client.asker(of: plan.target)))
             case .refuse(let why):
                 throw DialError(description: "the outbound \(tag) refuses to carry the connection: \(why)")
             case .discard, .serve, .queries, .reenter:
