@@ -7,7 +7,9 @@ import Telemetry
 /// The datagrams of one source: each target is routed by the rules once, and all targets that go to the same outbound share
 /// one flow and one socket there, so that the far ends see one address (full cone); where an outbound's protocol names a
 /// target only once, each target has a flow of its own. Confined to its event loop.
-final class PacketSession {
+///
+/// While it has no flow it has a deadline: somebody who sends nothing, or nothing that goes anywhere, is not waited for.
+final class PacketSession: Expiring {
     private struct FlowKey: Hashable {
         let outbound: ObjectIdentifier
         /// In one of the outbound's mux connections.
@@ -29,29 +31,53 @@ final class PacketSession {
     private let loop: LoopContext
     private let origin: Session
     private let sniffing: SniffingSettings?
+    private let patience: TimeAmount
     /// Takes datagrams that come back; `peer` is where they come from.
     private let deliver: (Packet) -> Void
     private var openings: [Destination: PacketOpening] = [:]
     private var routes: [Destination: PacketFlow] = [:]
     private var flows: [FlowKey: PacketFlow] = [:]
     private var isClosed = false
-    /// Called when the last flow has ended, by itself or because it was closed.
+    private(set) var deadline: NIODeadline?
+    /// Called when the last flow has ended, by itself or because it was closed, and when none has opened for `patience`.
     var onIdle: (() -> Void)?
-    /// Called before the first flow opens.
-    var onBusy: (() -> Void)?
     /// Called when datagrams were turned away by whom they were for, and nothing else is kept for this source.
     var onRefusal: (() -> Void)?
 
-    /// - Parameter sniffing: Nil = nothing is sniffed.
+    /// Close it in the end.
+    /// - Parameters:
+    ///   - sniffing: Nil = nothing is sniffed.
+    ///   - patience: How long it may have no flow.
     init(
         services: CoreServices, loop: LoopContext, origin: Session, sniffing: SniffingSettings?,
-        deliver: @escaping (Packet) -> Void
+        patience: TimeAmount = PacketSession.idleLimit, deliver: @escaping (Packet) -> Void
     ) {
         self.services = services
         self.loop = loop
         self.origin = origin
         self.sniffing = sniffing
+        self.patience = patience
         self.deliver = deliver
+        waitForFlow()
+    }
+
+    private func waitForFlow() {
+        deadline = loop.now + patience
+        loop.track(self)
+    }
+
+    private func stopWaiting() {
+        deadline = nil
+        loop.untrack(self)
+    }
+
+    var isBounded: Bool { deadline != nil }
+
+    func expire() {
+        guard let onIdle else { return close() }
+        // An owner that keeps it all the same is asked again.
+        waitForFlow()
+        onIdle()
     }
 
     func send(_ packet: Packet) {
@@ -70,8 +96,8 @@ final class PacketSession {
     func close() {
         guard !isClosed else { return }
         isClosed = true
+        stopWaiting()
         onIdle = nil
-        onBusy = nil
         onRefusal = nil
         for opening in openings.values { opening.stopSniffing() }
         openings = [:]
@@ -191,7 +217,7 @@ final class PacketSession {
                 .info, session: session.logID, "proxy/\(outbound.proto.name)",
                 "datagrams to \(session.target) ended > \(error)")
         }
-        if flows.isEmpty { onBusy?() }
+        stopWaiting()
         flows[key] = packets
         packets.start()
         // It may have failed at once.
@@ -202,6 +228,8 @@ final class PacketSession {
         guard !isClosed else { return }
         guard let gone = flows.removeValue(forKey: key) else { return }
         routes = routes.filter { $0.value !== gone }
-        if flows.isEmpty { onIdle?() }
+        guard flows.isEmpty else { return }
+        waitForFlow()
+        onIdle?()
     }
 }

@@ -9,6 +9,9 @@ final class StreamPacketRelay {
     private let target: Destination
     private var responseHeader: ByteBuffer?
     private var session: PacketSession?
+    /// Called once when there is nothing more to relay, unless `close` was called: the datagrams have ended, or the client sends
+    /// something else.
+    var onEnd: (() -> Void)?
 
     init(
         services: CoreServices, loop: LoopContext, end: StreamEnd, session: Session, sniffing: SniffingSettings?,
@@ -18,19 +21,15 @@ final class StreamPacketRelay {
         self.codec = request.codec
         self.target = request.target
         self.responseHeader = request.responseHeader
-        self.session = PacketSession(services: services, loop: loop, origin: session, sniffing: sniffing) {
-            [weak self] packet in
+        let level = services.policy.level(session.level)
+        let packets = PacketSession(
+            services: services, loop: loop, origin: session, sniffing: sniffing,
+            patience: .seconds(Int64(level.connectionIdle))
+        ) { [weak self] packet in
             self?.deliver(packet)
         }
-    }
-
-    /// When the first flow opens, and when the last has ended; then nothing more may be sent.
-    func notify(onBusy: @escaping () -> Void, onIdle: @escaping () -> Void) {
-        session?.onBusy = onBusy
-        session?.onIdle = { [weak self] in
-            self?.close()
-            onIdle()
-        }
+        packets.onIdle = { [weak self] in self?.leave() }
+        self.session = packets
     }
 
     func received(_ buffer: inout ByteBuffer) {
@@ -39,13 +38,20 @@ final class StreamPacketRelay {
             while let packet = try codec.decode(&buffer, defaultTarget: target) { session?.send(packet) }
         } catch {
             buffer.clear()
-            end.finish()
+            leave()
         }
     }
 
     func close() {
+        onEnd = nil
         session?.close()
         session = nil
+    }
+
+    private func leave() {
+        let onEnd = onEnd
+        close()
+        onEnd?()
     }
 
     private func deliver(_ packet: Packet) {

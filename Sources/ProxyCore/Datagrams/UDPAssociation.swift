@@ -19,8 +19,8 @@ final class UDPAssociation: @unchecked Sendable {  // confined to `loop.eventLoo
     var onIdle: (() -> Void)? {
         didSet { packets?.onIdle = onIdle }
     }
-    /// See ``PacketSession/onBusy``.
-    var onBusy: (() -> Void)?
+    /// Called with the first datagram.
+    var onFirst: (() -> Void)?
 
     init(
         services: CoreServices, loop: LoopContext, inbound: Inbound, session: Session, request: AssociateRequest
@@ -80,13 +80,17 @@ final class UDPAssociation: @unchecked Sendable {  // confined to `loop.eventLoo
     private func begin(_ source: Endpoint) {
         origin.source = source
         origin.arrivesInDatagrams = true
-        let session = PacketSession(services: services, loop: loop, origin: origin, sniffing: inbound.sniffing) {
-            [weak self] packet in
+        let level = services.policy.level(origin.level)
+        let session = PacketSession(
+            services: services, loop: loop, origin: origin, sniffing: inbound.sniffing,
+            patience: .seconds(Int64(level.connectionIdle))
+        ) { [weak self] packet in
             self?.deliver(packet)
         }
         session.onIdle = onIdle
-        session.onBusy = onBusy
         packets = session
+        onFirst?()
+        onFirst = nil
     }
 
     private func deliver(_ packet: Packet) {

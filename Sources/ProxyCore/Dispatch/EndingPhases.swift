@@ -19,7 +19,7 @@ final class DrainPhase: StreamPhase {
     }
 
     func inputEnded() {
-        session.end.finish()
+        session.finish()
     }
 }
 
@@ -54,7 +54,7 @@ final class SwallowPhase: StreamPhase {
         session.end.resumeReading()
         guard hold == .zero else { return }
         // Not now: what is there already shall be counted.
-        session.loop.eventLoop.assumeIsolated().execute { [session] in session.end.finish() }
+        session.loop.eventLoop.assumeIsolated().execute { [session] in session.finish() }
     }
 
     func received(_ buffer: inout ByteBuffer) {
@@ -63,7 +63,7 @@ final class SwallowPhase: StreamPhase {
     }
 
     func inputEnded() {
-        session.end.finish()
+        session.finish()
     }
 }
 

@@ -21,19 +21,16 @@ final class HandshakePhase: StreamPhase {
             case .reply(let bytes):
                 session.end.send(bytes)
             case .stream(let request):
-                session.deadline = nil
+                session.limit(to: StreamSession.routingLimit)
                 session.enter(nextPhase(for: request))
                 return
             case .packets(let request):
-                session.deadline = nil
                 session.enter(PacketPhase(session, request))
                 return
             case .associate(let request):
-                session.deadline = nil
                 session.enter(AssociationPhase(session, request))
                 return
             case .fallback(let request):
-                session.deadline = nil
                 fallBack(request)
                 return
             case .reject(let rejection):
@@ -44,7 +41,7 @@ final class HandshakePhase: StreamPhase {
     }
 
     func inputEnded() {
-        session.end.finish()
+        session.finish()
     }
 
     func expired() {
@@ -78,7 +75,7 @@ final class HandshakePhase: StreamPhase {
             session.enter(DrainPhase(session, length: rejection.drain))
         } else {
             session.enter(EndedPhase())
-            session.end.finish()
+            session.finish()
         }
     }
 }

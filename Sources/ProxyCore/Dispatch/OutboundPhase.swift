@@ -74,7 +74,7 @@ final class OutboundPhase: StreamPhase, StreamEndOwner, @unchecked Sendable {  /
         }
         greeting = Greeting(plan, on: channel)
         if plan.handshake != nil {
-            session.deadline = session.loop.now + .seconds(Int64(flow.policy.handshake))
+            session.limit(to: .seconds(Int64(flow.policy.handshake)))
             far.resumeReading()
         }
         var nothing = ByteBuffer()
@@ -82,8 +82,8 @@ final class OutboundPhase: StreamPhase, StreamEndOwner, @unchecked Sendable {  /
     }
 
     private func join() {
-        session.deadline = nil
         guard session.end.isOpen, far.isOpen else { return }
+        session.unlimit()
         let header = unsent
         unsent = nil
         StreamEnd.join(

@@ -19,9 +19,8 @@ final class PacketPhase: StreamPhase {
 
     func begin() {
         session.end.staysInTLS()
-        session.limitSilence()
-        relay.notify(
-            onBusy: { [weak session] in session?.deadline = nil }, onIdle: { [weak session] in session?.finishSoon() })
+        session.leaveToDatagrams()
+        relay.onEnd = { [weak session] in session?.finish() }
     }
 
     func received(_ buffer: inout ByteBuffer) {
@@ -29,27 +28,11 @@ final class PacketPhase: StreamPhase {
     }
 
     func inputEnded() {
-        session.end.finish()
+        session.finish()
     }
 
     func left() {
         relay.close()
-    }
-}
-
-extension StreamSession {
-    /// How long a client may take what is left for it when its datagrams are over.
-    private static let drainLimit = TimeAmount.seconds(10)
-
-    /// Without a flow, which has a limit of its own, nothing else would end a connection that says nothing.
-    fileprivate func limitSilence() {
-        let level = services.policy.level(inbound.proto.userLevel)
-        deadline = loop.now + .seconds(Int64(level.connectionIdle))
-    }
-
-    fileprivate func finishSoon() {
-        deadline = loop.now + Self.drainLimit
-        end.finish()
     }
 }
 
@@ -69,8 +52,9 @@ final class AssociationPhase: StreamPhase {
     }
 
     func begin() {
-        session.limitSilence()
-        association.onBusy = { [weak session] in session?.deadline = nil }
+        let level = session.services.policy.level(session.inbound.proto.userLevel)
+        session.limit(to: .seconds(Int64(level.connectionIdle)))
+        association.onFirst = { [weak session] in session?.leaveToDatagrams() }
         association.start(local: session.accepted.local).assumeIsolated().whenComplete { [self] result in
             switch result {
             case .success(let bound):
@@ -78,14 +62,14 @@ final class AssociationPhase: StreamPhase {
                 session.end.send(request.reply(announced))
                 association.onIdle = { [weak self] in
                     self?.association.close()
-                    self?.session.finishSoon()
+                    self?.session.finish()
                 }
             case .failure(let error):
                 session.services.log.write(
                     .warning, session: session.logID, "proxy/\(session.inbound.proto.name)",
                     "no UDP socket for a client > \(error)")
                 session.end.send(request.failure)
-                session.end.finish()
+                session.finish()
             }
         }
     }
@@ -95,7 +79,7 @@ final class AssociationPhase: StreamPhase {
     }
 
     func inputEnded() {
-        session.end.finish()
+        session.finish()
     }
 
     func left() {

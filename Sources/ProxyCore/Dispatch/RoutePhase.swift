@@ -28,6 +28,11 @@ final class RoutePhase: StreamPhase, @unchecked Sendable {  // confined to the s
         }
     }
 
+    func expired() {
+        session.services.log.write(
+            .info, session: session.logID, "app/dispatcher", "no way to \(routed.target) was found in time")
+    }
+
     private func follow(_ outbound: Outbound) {
         let plan = outbound.stream(for: routed)
         if case .reenter(let entry) = plan {

@@ -5,7 +5,13 @@ import NIOCore
 protocol Expiring: AnyObject {
     /// Nil = no limit at the moment.
     var deadline: NIODeadline? { get }
+    /// False: nothing would ever end it, which is a mistake in the core.
+    var isBounded: Bool { get }
     func expire()
+}
+
+extension Expiring {
+    var isBounded: Bool { true }
 }
 
 /// What one event loop keeps: its live flows, what waits for a handshake, and a coarse clock.
@@ -103,6 +109,7 @@ final class LoopContext: @unchecked Sendable {  // confined to `eventLoop`; ever
         for flow in flows.values where flow.isIdle(at: now) { idle.append(flow) }
         for flow in idle where !flow.waitsForDrain(now: now) { flow.onClose?() }
         guard !expiring.isEmpty else { return }
+        assert(expiring.values.allSatisfy(\.isBounded), "a connection has neither a deadline nor a flow")
         var late: [any Expiring] = []
         for item in expiring.values {
             if let deadline = item.deadline, deadline <= now { late.append(item) }

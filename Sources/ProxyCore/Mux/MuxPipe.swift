@@ -69,10 +69,9 @@ final class MuxPipe {
     /// False while the far end does not take bytes fast enough.
     var isWritable: Bool { end.isWritable }
 
-    /// Marks the end inside of the format, sends everything and closes.
-    func finish() {
+    /// Marks the end inside of the format, and does not flush it.
+    func writeEnd() {
         let last = codec?.finish(allocator: ByteBufferAllocator())
         if header != nil || last != nil { queue(last ?? ByteBuffer()) }
-        end.finish()
     }
 }

@@ -36,7 +36,7 @@ final class MuxServerPhase: StreamPhase {
     }
 
     private func setDeadline() {
-        session.deadline = link.count == 0 ? session.loop.now + Self.idleLimit : nil
+        if link.count == 0 { session.limit(to: Self.idleLimit) } else { session.unlimit() }
     }
 
     func received(_ buffer: inout ByteBuffer) {
@@ -61,7 +61,13 @@ final class MuxServerPhase: StreamPhase {
 
     func inputEnded() {
         link.close()
-        pipe.finish()
+        pipe.writeEnd()
+        // It is as any other now: its client may not take what is left for it.
+        if let flow = session.flow {
+            flow.idleLimit = .seconds(Int64(flow.policy.connectionIdle))
+            flow.lastActivity = session.loop.now
+        }
+        session.finish()
     }
 
     func left() {

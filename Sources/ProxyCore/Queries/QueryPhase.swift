@@ -114,7 +114,9 @@ final class QueryPhase: StreamPhase {
             session.end.queue(header)
         }
         if let last = codec?.finish(allocator: ByteBufferAllocator()) { session.end.queue(last) }
-        session.end.finish()
+        // What a server says that nobody has asked must not keep the flow alive.
+        exchange.close()
+        session.finish()
     }
 
     private func count(_ bytes: Int) {
