@@ -27,6 +27,7 @@ package final class SourceServer: Sendable {
                 _ = send(connection, from, from.count, Int32(MSG_NOSIGNAL))
                 close(connection)
             }
+            close(listener)
         }.start()
         Thread {
             var byte = [UInt8](repeating: 0, count: 1)
@@ -36,7 +37,8 @@ package final class SourceServer: Sendable {
                 let count = withUnsafeMutablePointer(to: &address) {
                     $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { recvfrom(datagrams, &byte, 1, 0, $0, &size) }
                 }
-                guard count >= 0 else { return }
+                // Nothing: it is being stopped.
+                guard count > 0 else { break }
                 let from = withUnsafeBytes(of: address.sin_addr) { Array($0) }
                 _ = withUnsafePointer(to: &address) {
                     $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
@@ -44,14 +46,13 @@ package final class SourceServer: Sendable {
                     }
                 }
             }
+            close(datagrams)
         }.start()
     }
 
+    /// The threads close their sockets: once closed here, a number could stand for another test's socket when they use it next.
     package func stop() {
-        for descriptor in [listener, datagrams] {
-            shutdown(descriptor, Int32(SHUT_RDWR))
-            close(descriptor)
-        }
+        for descriptor in [listener, datagrams] { shutdown(descriptor, Int32(SHUT_RDWR)) }
     }
 
     private static func next(
