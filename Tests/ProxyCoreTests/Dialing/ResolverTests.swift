@@ -77,7 +77,7 @@ struct ResolverTests {
 
     /// Four threads, of which one asker has two, and names that are not answered before the gate opens.
     private func share(_ names: Names, queue: Int = 2) -> Resolver {
-        Resolver(threads: 4, patience: .seconds(30), askerQueueLimit: queue) { name in
+        Resolver(threads: 4, patience: .hours(1), askerQueueLimit: queue) { name in
             names.asked.withLock { $0.append(name) }
             if name.hasPrefix("silent") { names.gate.wait() }
             return [.loopbackV4]
