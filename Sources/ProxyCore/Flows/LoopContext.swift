@@ -28,6 +28,7 @@ final class LoopContext: @unchecked Sendable {  // confined to `eventLoop`; ever
     private var flows: [UInt64: Flow] = [:]
     private var expiring: [ObjectIdentifier: any Expiring] = [:]
     private var ticker: RepeatedTask?
+    let pacer: ReadPacer
     /// Clients' mux connections.
     var muxPools: [MuxPoolKey: MuxPool] = [:]
     /// Clients' gRPC connections.
@@ -40,6 +41,7 @@ final class LoopContext: @unchecked Sendable {  // confined to `eventLoop`; ever
         self.eventLoop = eventLoop
         self.now = eventLoop.now
         self.madeAt = now
+        pacer = ReadPacer(eventLoop: eventLoop)
     }
 
     func start() {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
 import NIOCore
 import Telemetry
 
@@ -42,6 +43,16 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
         case outbound
     }
 
+    /// What is between this end and the network.
+    enum Below {
+        /// A stream inside a connection.
+        case stream
+        /// A socket, and nothing else.
+        case socket
+        /// Layers of a transport, which say good-bye when they are closed.
+        case layers
+    }
+
     let direction: Direction
     private let loop: LoopContext
     private var phase = Phase.owned
@@ -65,8 +76,9 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
     private var isActive = false
     /// A layer below cannot send, although the socket is writable.
     private var isBlocked = false
-    /// There are layers between this and the socket, which say good-bye when they are closed.
-    var isLayered = false
+    /// Set before the channel is active.
+    var below = Below.stream
+    private var pace = ReadPace()
     private var inputEnded = false
     private var outputEnded = false
     /// The output was ended, and not everything written before has left the process.
@@ -159,7 +171,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
     /// Closes the socket now; what is not written yet is lost.
     func abort() {
         isBroken = true
-        if isLayered {
+        if below == .layers {
             context?.triggerUserOutboundEvent(TransportAbort(), promise: nil)
         } else {
             context?.close(mode: .all, promise: nil)
@@ -210,13 +222,13 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
         self.peer = peer
         self.codec = codec
         self.header = header
-        guard isLayered, let codec = codec as? any DirectCopyCodec else { return staysInTLS() }
+        guard below == .layers, let codec = codec as? any DirectCopyCodec else { return staysInTLS() }
         if let context, let gate = RecordGate.find(in: context) { direct = (codec, gate) }
     }
 
     /// Every byte will come through TLS, if there is any: reads need not be told apart by records.
     func staysInTLS() {
-        guard isLayered, let context else { return }
+        guard below == .layers, let context else { return }
         RecordGate.find(in: context)?.stopSplitting()
     }
 
@@ -234,7 +246,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
             direct.gate.passInput(
                 RecordGate.Bypass(
                     read: { [weak self] in self?.receivedPastTLS($0) },
-                    readComplete: { [weak self] in self?.peer?.flush() },
+                    readComplete: { [weak self] in self?.relayedRead() },
                     inputEnded: { [weak self] in self?.noteInputEnd() }))
         } else if direct.codec.readsPlain {
             direct.gate.stopSplitting()
@@ -368,6 +380,42 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
         peer.endOutput()
     }
 
+    /// Everything that one read of the socket has brought was handed on.
+    private func relayedRead() {
+        peer?.flush()
+        if pace.noteRead() { lookAtPace() }
+    }
+
+    private func lookAtPace() {
+        guard let flow, let peer else { return }
+        let moved = direction == .inbound ? flow.uplink : flow.downlink
+        let mark = pace.look(at: loop.eventLoop.now, moved: moved, answers: peer.pace.reads)
+        if let mark { setLowWaterMark(mark) }
+    }
+
+    /// Takes the mark back when nothing has been read under it for a while; called by the loop's ``ReadPacer``.
+    func checkPace() {
+        // Reading is held back: the mark keeps nothing waiting.
+        guard !readHeld, !pace.keepsMoving() else { return }
+        setLowWaterMark(pace.pause())
+    }
+
+    private static let lowWaterMark = ChannelOptions.Types.SocketOption(
+        level: .socket, name: .init(rawValue: SO_RCVLOWAT))
+
+    private func setLowWaterMark(_ mark: Int32) {
+        guard let context else { return }
+        do {
+            guard let options = context.channel.syncOptions else { throw ChannelError.operationUnsupported }
+            // The kernel tells of what waits already when the new mark allows it.
+            try options.setOption(Self.lowWaterMark, value: .init(mark))
+            if mark > 1 { loop.pacer.add(self) } else { loop.pacer.remove(self) }
+        } catch {
+            pace.giveUp()
+            loop.pacer.remove(self)
+        }
+    }
+
     private func releaseRead() {
         guard readHeld, canRead, let context else { return }
         readHeld = false
@@ -443,7 +491,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
 
     func channelReadComplete(context: ChannelHandlerContext) {
         switch phase {
-        case .relaying: peer?.flush()
+        case .relaying: relayedRead()
         case .serving: context.fireChannelReadComplete()
         case .owned, .closed: break
         }
@@ -512,6 +560,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
     private func left() {
         guard phase != .closed else { return }
         phase = .closed
+        if pace.mark > 1 { loop.pacer.remove(self) }
         let other = peer
         peer = nil
         other?.peer = nil

@@ -230,6 +230,7 @@ struct InboundListener: Sendable {
                         try Self.install(end, on: channel, inbound, services, loop)
                         return
                     }
+                    end.below = .socket
                     end.onActive = { end, channel in
                         Self.start(
                             AcceptedConnection(
@@ -247,7 +248,7 @@ struct InboundListener: Sendable {
         _ end: StreamEnd, on channel: any Channel, _ inbound: Inbound, _ services: CoreServices, _ loop: LoopContext
     ) throws {
         let info = TransportInfo(of: channel)
-        end.isLayered = true
+        end.below = .layers
         end.onActive = { end, channel in start(AcceptedConnection(info), end, channel, inbound, services, loop) }
         try installLayers(on: channel, info, inbound, services, loop)
         try channel.pipeline.syncOperations.addHandler(end)

@@ -15,6 +15,7 @@ extension CoreServices {
         guard let outbound, !outbound.transport.isRaw else {
             let socket = outbound?.transport.socket ?? SocketPlan()
             let asker = session.asker(of: plan.target)
+            end.below = .socket
             return dialer.connect(plan, socket: socket, for: asker, on: loop.eventLoop) { channel in
                 channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(end) }
             }
@@ -25,7 +26,7 @@ extension CoreServices {
         } catch {
             return loop.eventLoop.makeFailedFuture(error)
         }
-        end.isLayered = true
+        end.below = .layers
         let ready = loop.eventLoop.makePromise(of: Void.self)
         let gate = TransportGate(
             loop: loop, limit: Dialer.connectTimeout, onReady: { ready.succeed() }, onFailure: { ready.fail($0) })
