@@ -80,22 +80,16 @@ final class Dialer: Sendable {
     ) -> ClientBootstrap {
         var bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(connectTimeout)
-            .channelOption(.allowRemoteHalfClosure, value: true)
-            .channelOption(.recvAllocator, value: StreamReceiveAllocator())
-            .channelOption(.maxMessagesPerRead, value: StreamSockets.readsPerEvent)
-            .channelOption(.writeBufferWaterMark, value: StreamSockets.waterMark)
-            .channelInitializer(initialize)
-        if socket.usesMultipathTCP { bootstrap = bootstrap.enableMPTCP(true) }
-        if !socket.options.isEmpty {
-            bootstrap = bootstrap.channelInitializer { channel in
+            .channelInitializer { channel in
                 do {
+                    try StreamSockets.prepare(channel)
                     try socket.apply(to: channel)
                 } catch {
                     return channel.eventLoop.makeFailedFuture(error)
                 }
                 return initialize(channel)
             }
-        }
+        if socket.usesMultipathTCP { bootstrap = bootstrap.enableMPTCP(true) }
         guard let localAddress else { return bootstrap }
         return bootstrap.bind(to: SocketAddress(localAddress, port: 0))
     }

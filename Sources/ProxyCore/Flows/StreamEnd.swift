@@ -84,6 +84,8 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
     /// The output was ended, and not everything written before has left the process.
     private(set) var isDraining = false
     private var closesWhenDrained = false
+    /// Without ending the output first, which would be a system call and a packet more; the peer may see a reset.
+    private var closesAbruptly = false
     /// The socket broke, or was cut.
     private var isBroken = false
     /// Released when the socket closes.
@@ -196,7 +198,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
         isDraining = true
         let promise = context.eventLoop.makePromise(of: Void.self)
         promise.futureResult.assumeIsolated().whenComplete { [self] _ in drained() }
-        if inputEnded {
+        if inputEnded || closesAbruptly {
             // `close(mode: .output)` would close a socket whose input has ended at once, and lose what waits to be sent.
             closesWhenDrained = true
             context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: promise)
@@ -564,6 +566,8 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
         let other = peer
         peer = nil
         other?.peer = nil
+        // A client that is gone waits for nothing. One that is there sees the end of its stream before anything else.
+        if isBroken, direction == .inbound, other?.below == .socket { other?.closesAbruptly = true }
         other?.finish()
         codec = nil
         direct = nil

@@ -207,15 +207,9 @@ struct InboundListener: Sendable {
                     if kind != .unix { try owner.inbound.transport.socket.apply(to: channel) }
                 }
             }
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(
-                .recvAllocator,
-                value: carriesStreams ? StreamReceiveAllocator.forStreams : StreamReceiveAllocator()
-            )
-            .childChannelOption(.maxMessagesPerRead, value: StreamSockets.readsPerEvent)
-            .childChannelOption(.writeBufferWaterMark, value: StreamSockets.waterMark)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    try StreamSockets.prepare(channel, carriesStreams ? .forStreams : .init())
                     // SwiftNIO leaves it out there, because some kernels do not know it.
                     if usesMultipathTCP { try? channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1) }
                     guard let loop = loops.context(of: channel.eventLoop) else { throw ChannelError.ioOnClosedChannel }
