@@ -268,13 +268,7 @@ struct InboundListener: Sendable {
                 try stream.pipeline.syncOperations.addHandler(end)
                 stream.activate()
             },
-            refused: { reject($0, info, inbound, services) },
-            distrusted: { header in
-                services.log.write(
-                    .warning, "transport/internet/grpc",
-                    "ignored \(header) from \(info.source): sockopt.trustedXForwardedFor names no header that came with it"
-                )
-            })
+            refused: { reject($0, info, inbound, services) })
         try GRPCTunnelServer.add(
             to: channel, streams, firstLimit: handshakeLimit(inbound, services), isSecure: inbound.transport.hasTLS)
     }

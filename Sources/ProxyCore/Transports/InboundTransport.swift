@@ -30,7 +30,9 @@ struct InboundTransport: Sendable {
             let effective = try config.effective()
             socket = try SocketPlan(config.socketSettings, .listening)
             acceptsProxyHeader = effective.acceptsProxyHeader || socket.acceptsProxyHeader
-            let trusted = config.socketSettings.trustedXForwardedFor
+            let forwarders = TrustedForwarders(config.socketSettings.trustedXForwardedFor) { message in
+                log.write(.warning, "transport/internet", "inbound \(tag) \(message)")
+            }
             // A browser that is offered HTTP/2 takes it, and then cannot upgrade.
             var alpn = ["http/1.1"]
             var grpc: GRPCServerPlan?
@@ -39,13 +41,13 @@ struct InboundTransport: Sendable {
                 upgrade = nil
                 alpn = ["h2", "http/1.1"]
             case .webSocket(let config):
-                upgrade = .webSocket(WebSocketServerPlan(config, trustedForwarders: trusted))
+                upgrade = .webSocket(WebSocketServerPlan(config, forwarders: forwarders))
             case .httpUpgrade(let config):
-                upgrade = .httpUpgrade(HTTPUpgradeServerPlan(config, trustedForwarders: trusted))
+                upgrade = .httpUpgrade(HTTPUpgradeServerPlan(config, forwarders: forwarders))
             case .grpc(let config):
                 upgrade = nil
                 alpn = ["h2"]
-                grpc = GRPCServerPlan(config, trustedForwarders: trusted)
+                grpc = GRPCServerPlan(config, forwarders: forwarders)
             }
             self.grpc = grpc
             tls = try effective.tls.map { config throws(ControlError) in

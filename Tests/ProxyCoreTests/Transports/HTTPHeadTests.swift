@@ -77,10 +77,18 @@ struct HTTPHeadTests {
     }
 
     @Test func forwardedSourceIsTheFirstAddressAndOnlyOfThoseTrusted() throws {
+        let peer = Endpoint(ip: .loopbackV4, port: 1)
+        func source(_ head: HTTPHead, _ trusted: [String]) -> String? {
+            head.source(from: peer, trusting: TrustedForwarders(trusted) { _ in }).map { "\($0)" }
+        }
         let request = try head("GET / HTTP/1.1\r\nX-Forwarded-For: 203.0.113.9, 10.0.0.1\r\nX-Edge: 1\r\n\r\n")
-        #expect(request.forwardedSource(trusted: []) == IPAddress("203.0.113.9"))
-        #expect(request.forwardedSource(trusted: ["X-Edge"]) == IPAddress("203.0.113.9"))
-        #expect(request.forwardedSource(trusted: ["X-Other"]) == nil)
-        #expect(try head("GET / HTTP/1.1\r\nX-Forwarded-For: nobody\r\n\r\n").forwardedSource(trusted: []) == nil)
+        #expect(source(request, []) == nil, "anybody can send it")
+        #expect(source(request, ["X-Edge"]) == "203.0.113.9:0")
+        #expect(source(request, ["X-Other"]) == nil)
+        #expect(source(request, ["X-Other", "x-forwarded-for"]) == "203.0.113.9:0", "it may vouch for itself")
+        for list in ["nobody", "", ",203.0.113.9", "203.0.113.9:80"] {
+            let request = try head("GET / HTTP/1.1\r\nX-Edge: 1\r\nX-Forwarded-For: \(list)\r\n\r\n")
+            #expect(source(request, ["X-Edge"]) == nil)
+        }
     }
 }

@@ -10,7 +10,8 @@ import XrayProtos
 struct WebSocketPongTests {
     /// A server's side that has answered the opening handshake.
     private func opened() throws -> EmbeddedChannel {
-        let plan = WebSocketServerPlan(Xray_Transport_Internet_Websocket_Config(), trustedForwarders: [])
+        let plan = WebSocketServerPlan(
+            Xray_Transport_Internet_Websocket_Config(), forwarders: TrustedForwarders([]) { _ in })
         let info = TransportInfo(source: .unspecified, local: .unspecified)
         let channel = EmbeddedChannel(handler: WebSocketHandler(server: plan, info: info))
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()

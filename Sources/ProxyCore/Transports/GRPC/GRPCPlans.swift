@@ -74,9 +74,9 @@ struct GRPCServerPlan: Sendable {
     let methods: [[UInt8]]
     let options: HTTP2Session.Options
     let keepAlive: GRPCKeepAlive?
-    let trustedForwarders: [String]
+    let forwarders: TrustedForwarders
 
-    init(_ config: Xray_Transport_Internet_Grpc_Encoding_Config, trustedForwarders: [String]) {
+    init(_ config: Xray_Transport_Internet_Grpc_Encoding_Config, forwarders: TrustedForwarders) {
         let paths = GRPCPaths(serviceName: config.serviceName)
         methods = [Array(paths.single.utf8), Array(paths.multi.utf8)]
         var options = GRPCWindows.options(isServer: true, config)
@@ -84,7 +84,7 @@ struct GRPCServerPlan: Sendable {
         options.resets = Self.resets
         self.options = options
         keepAlive = GRPCKeepAlive(server: config)
-        self.trustedForwarders = trustedForwarders.map { $0.lowercased() }
+        self.forwarders = forwarders
     }
 }
 

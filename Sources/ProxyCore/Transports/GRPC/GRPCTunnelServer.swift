@@ -19,8 +19,6 @@ final class GRPCTunnelServer: Expiring {
         /// Takes a stream's channel, and where the stream comes from; puts its handlers in and activates it.
         var accept: (VirtualChannel, Endpoint) throws -> Void
         var refused: (TransportFailure) -> Void
-        /// A header that names another source, which is not believed.
-        var distrusted: (_ header: String) -> Void
     }
 
     private let inbound: Inbound
@@ -73,21 +71,10 @@ final class GRPCTunnelServer: Expiring {
         try inbound.accept(substream, source)
     }
 
-    /// Where the stream comes from, as its headers tell when one of those is there that vouch for it.
     private var source: Endpoint {
-        var header = "X-Real-IP"
-        var text = fields.value(named: "x-real-ip") ?? ""
-        if text.isEmpty {
-            header = "X-Forwarded-For"
-            text = fields.value(named: "x-forwarded-for") ?? ""
-        }
-        guard !text.isEmpty else { return inbound.info.source }
-        guard inbound.plan.trustedForwarders.contains(where: { fields.hasField(named: $0) }) else {
-            inbound.distrusted(header)
-            return inbound.info.source
-        }
-        if header == "X-Forwarded-For" { text = String(text.prefix { $0 != "," }) }
-        return IPAddress(text).map { Endpoint(ip: $0, port: 0) } ?? inbound.info.source
+        let peer = inbound.info.source
+        let list = fields.value(named: "x-forwarded-for")
+        return inbound.plan.forwarders.source(list, from: peer) { fields.hasField(named: $0) } ?? peer
     }
 }
 

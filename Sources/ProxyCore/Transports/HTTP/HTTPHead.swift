@@ -117,17 +117,14 @@ struct HTTPHead: Equatable {
         return host[..<colon]
     }
 
-    /// Where the request says that it comes from: the first address of X-Forwarded-For.
-    /// - Parameter trusted: Names of headers, one of which has to be there for the address to be believed; empty = always.
-    func forwardedSource(trusted: [String]) -> IPAddress? {
-        guard trusted.isEmpty || trusted.contains(where: { self[$0.lowercased()] != nil }) else { return nil }
-        guard let list = self["x-forwarded-for"], let first = list.split(separator: ",").first else { return nil }
-        return IPAddress(String(first.trimmingBlanks))
+    /// Where the request comes from, if another address than `peer` is believed.
+    func source(from peer: Endpoint, trusting forwarders: TrustedForwarders) -> Endpoint? {
+        forwarders.source(self["x-forwarded-for"], from: peer) { self[$0] != nil }
     }
 }
 
 extension StringProtocol {
-    fileprivate var trimmingBlanks: SubSequence {
+    var trimmingBlanks: SubSequence {
         var text = self[...]
         while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
         while let last = text.last, last == " " || last == "\t" { text.removeLast() }

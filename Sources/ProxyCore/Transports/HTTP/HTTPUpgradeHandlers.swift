@@ -41,9 +41,7 @@ final class HTTPUpgradeServerHandler: ChannelInboundHandler, RemovableChannelHan
                 return
             }
             isDone = true
-            if let source = head.forwardedSource(trusted: plan.trustedForwarders) {
-                info.source = Endpoint(ip: source, port: 0)
-            }
+            if let source = head.source(from: info.source, trusting: plan.forwarders) { info.source = source }
             context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer)), promise: nil)
             context.fireChannelActive()
             if received.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(received)) }

@@ -10,12 +10,12 @@ struct HTTPUpgradeServerPlan: Sendable {
 
     let path: String
     let host: String
-    let trustedForwarders: [String]
+    let forwarders: TrustedForwarders
 
-    init(_ config: Xray_Transport_Internet_Httpupgrade_Config, trustedForwarders: [String]) {
+    init(_ config: Xray_Transport_Internet_Httpupgrade_Config, forwarders: TrustedForwarders) {
         path = HTTPReply.normalized(path: config.path)
         host = config.host
-        self.trustedForwarders = trustedForwarders
+        self.forwarders = forwarders
     }
 
     /// What is said to a request; nil = it is not one of ours.

@@ -103,9 +103,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
         case (.server(let plan, let info), .head(let head)):
             switch plan.answer(head) {
             case .welcome(let reply, let early):
-                if let source = head.forwardedSource(trusted: plan.trustedForwarders) {
-                    info.source = Endpoint(ip: source, port: 0)
-                }
+                if let source = head.source(from: info.source, trusting: plan.forwarders) { info.source = source }
                 context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: reply)), promise: nil)
                 open(heartbeat: plan.heartbeat, context)
                 context.fireChannelActive()

@@ -11,14 +11,14 @@ struct WebSocketServerPlan: Sendable {
 
     let path: String
     let host: String
-    let trustedForwarders: [String]
+    let forwarders: TrustedForwarders
     /// How often a ping is sent; nil = never.
     let heartbeat: TimeAmount?
 
-    init(_ config: Xray_Transport_Internet_Websocket_Config, trustedForwarders: [String]) {
+    init(_ config: Xray_Transport_Internet_Websocket_Config, forwarders: TrustedForwarders) {
         path = HTTPReply.normalized(path: config.path)
         host = config.host
-        self.trustedForwarders = trustedForwarders
+        self.forwarders = forwarders
         heartbeat = config.heartbeatPeriod > 0 ? .seconds(Int64(config.heartbeatPeriod)) : nil
     }
 
