@@ -14,14 +14,14 @@ final class InboundDatagrams: AnswerPath, @unchecked Sendable {  // confined to 
 
     private let services: CoreServices
     private let loop: LoopContext
-    private let inbound: Inbound
+    private let owner: Listener.Owner
     private var sources: InboundSources?
     private var channel: (any Channel)?
 
-    init(services: CoreServices, loop: LoopContext, inbound: Inbound) {
+    init(services: CoreServices, loop: LoopContext, owner: Listener.Owner) {
         self.services = services
         self.loop = loop
-        self.inbound = inbound
+        self.owner = owner
     }
 
     /// - Parameters:
@@ -30,7 +30,7 @@ final class InboundDatagrams: AnswerPath, @unchecked Sendable {  // confined to 
     func bind(
         _ address: SocketAddress, sharesPort: Bool = false, reads: Bool = true
     ) -> EventLoopFuture<any Channel> {
-        let options = inbound.transport.socket
+        let options = owner.inbound.transport.socket
         return UDPSockets.bind(to: address, options, on: loop.eventLoop, sharesPort: sharesPort, reads: reads) {
             [weak self] data, from in
             // Nothing can be sent to port 0.
@@ -39,12 +39,12 @@ final class InboundDatagrams: AnswerPath, @unchecked Sendable {  // confined to 
         }.assumeIsolated().map { [self] channel in
             self.channel = channel
             let local = channel.localAddress.flatMap(Endpoint.init) ?? .unspecified
-            sources = InboundSources(services: services, loop: loop, inbound: inbound, local: local, path: self)
+            sources = InboundSources(services: services, loop: loop, owner: owner, local: local, path: self)
             channel.closeFuture.assumeIsolated().whenComplete { [self] _ in
                 self.channel = nil
                 sources?.close()
                 sources = nil
-                if !inbound.isClosed { bindAgain(local) }
+                if !owner.inbound.isClosed { bindAgain(local) }
             }
             return channel
         }.nonisolated()
@@ -59,15 +59,18 @@ final class InboundDatagrams: AnswerPath, @unchecked Sendable {  // confined to 
     /// The kernel refused to send a datagram (a firewall, a route that went away), for which SwiftNIO closes the socket.
     private func bindAgain(_ local: Endpoint) {
         services.log.write(
-            .warning, "app/proxyman/inbound", "the UDP socket of \(inbound.tag) on \(local) failed; it is opened again")
+            .warning, "app/proxyman/inbound",
+            "the UDP socket of \(owner.inbound.tag) on \(local) failed; it is opened again")
         let address = SocketAddress(local.ip, port: local.port)
         loop.eventLoop.scheduleTask(in: Self.pauseBeforeBinding) { [self] in
-            guard !inbound.isClosed else { return }
+            guard !owner.inbound.isClosed else { return }
             bind(address, sharesPort: true).assumeIsolated().whenComplete { [self] result in
                 switch result {
                 case .success(let channel):
+                    let inbound = owner.inbound
                     guard !inbound.isClosed else { return channel.close(promise: nil) }
-                    inbound.opened(Listener(place: .udp(address), socket: ChannelSocket(channel: channel), owner: nil))
+                    inbound.opened(
+                        Listener(place: .udp(address), socket: ChannelSocket(channel: channel), owner: owner))
                 case .failure:
                     bindAgain(local)
                 }

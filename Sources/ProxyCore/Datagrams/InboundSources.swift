@@ -21,33 +21,41 @@ final class InboundSources: @unchecked Sendable {  // confined to `loop.eventLoo
     private final class Source {
         let session: PacketSession
         let email: String?
+        /// Whose settings its next targets are routed by.
+        var inbound: Inbound
         /// Writes what goes back: always as the last datagram wants it, because a client may begin anew on the same port.
         var reply: (any DatagramCodec)?
 
-        init(session: PacketSession, email: String?) {
+        init(session: PacketSession, email: String?, inbound: Inbound) {
             self.session = session
             self.email = email
+            self.inbound = inbound
         }
     }
 
     private let services: CoreServices
     private let loop: LoopContext
-    private let inbound: Inbound
+    /// Whose the next datagrams are. When another inbound takes the socket over, sources keep their session and its flows, which go on
+    /// as they began, as connections do.
+    private let owner: Listener.Owner
     /// The address that they send to.
     private let local: Endpoint
     private weak var path: (any AnswerPath)?
     private var sources: [Endpoint: Source] = [:]
 
-    init(services: CoreServices, loop: LoopContext, inbound: Inbound, local: Endpoint, path: any AnswerPath) {
+    init(
+        services: CoreServices, loop: LoopContext, owner: Listener.Owner, local: Endpoint, path: any AnswerPath
+    ) {
         self.services = services
         self.loop = loop
-        self.inbound = inbound
+        self.owner = owner
         self.local = local
         self.path = path
     }
 
     /// A datagram that the inbound's protocol reads, or sends to the one target that it has.
     func received(_ data: ByteBuffer, from source: Endpoint, _ address: SocketAddress) {
+        let inbound = owner.inbound
         guard let format = inbound.proto.datagramFormat else {
             guard let target = inbound.proto.packetTarget(local: local, original: nil) else { return }
             return received(data, from: source, address, to: target)
@@ -59,12 +67,7 @@ final class InboundSources: @unchecked Sendable {  // confined to `loop.eventLoo
         case .refused(let why):
             return services.rejectDatagram(why, inbound: inbound.tag, proto: inbound.proto.name, source: source)
         }
-        // Another user on the same port is counted for itself.
-        if let known = sources[source], known.email != opened.user?.email {
-            sources[source] = nil
-            known.session.close()
-        }
-        let known = sources[source] ?? open(source, address, target: opened.packet.peer, user: opened.user)
+        let known = find(source, address, target: opened.packet.peer, user: opened.user)
         known?.reply = opened.reply
         known?.session.send(opened.packet)
     }
@@ -73,8 +76,9 @@ final class InboundSources: @unchecked Sendable {  // confined to `loop.eventLoo
     func received(
         _ data: ByteBuffer, from source: Endpoint, _ address: @autoclosure () -> SocketAddress, to target: Destination
     ) {
-        inbound.uplink?.add(data.readableBytes)
-        let known = sources[source] ?? open(source, address(), target: target, user: nil)
+        owner.inbound.uplink?.add(data.readableBytes)
+        let known = find(source, address(), target: target, user: nil)
+        known?.reply = nil
         known?.session.send(Packet(payload: data, peer: target))
     }
 
@@ -84,13 +88,37 @@ final class InboundSources: @unchecked Sendable {  // confined to `loop.eventLoo
         sources = [:]
     }
 
-    private func open(_ source: Endpoint, _ address: SocketAddress, target: Destination, user: ProxyUser?) -> Source? {
-        guard sources.count < Self.limit else { return nil }
-        var origin = Session(
+    private func find(
+        _ source: Endpoint, _ address: @autoclosure () -> SocketAddress, target: Destination, user: ProxyUser?
+    ) -> Source? {
+        let inbound = owner.inbound
+        if let known = sources[source] {
+            if known.email == user?.email {
+                if known.inbound !== inbound {
+                    known.inbound = inbound
+                    let session = session(of: source, inbound, target: target, user: user)
+                    known.session.become(session, sniffing: inbound.sniffing)
+                }
+                return known
+            }
+            // Another user on the same port is counted for itself.
+            sources[source] = nil
+            known.session.close()
+        }
+        return open(source, address(), inbound, session(of: source, inbound, target: target, user: user))
+    }
+
+    private func session(of source: Endpoint, _ inbound: Inbound, target: Destination, user: ProxyUser?) -> Session {
+        var session = Session(
             logID: loop.nextLogID(), inboundTag: inbound.tag, inboundProtocol: inbound.proto.name,
             fromRemoteUser: inbound.proto.servesRemoteUsers, source: source, local: local, user: user,
             level: user?.level ?? inbound.proto.userLevel, target: target)
-        origin.arrivesInDatagrams = true
+        session.arrivesInDatagrams = true
+        return session
+    }
+
+    private func open(_ source: Endpoint, _ address: SocketAddress, _ inbound: Inbound, _ origin: Session) -> Source? {
+        guard sources.count < Self.limit else { return nil }
         let session = PacketSession(services: services, loop: loop, origin: origin, sniffing: inbound.sniffing) {
             [weak self] packet in
             self?.deliver(packet, to: source, address)
@@ -102,7 +130,7 @@ final class InboundSources: @unchecked Sendable {  // confined to `loop.eventLoo
         session.onIdle = leave
         // Sources that nothing is kept for must not use the limit up.
         session.onRefusal = leave
-        let opened = Source(session: session, email: user?.email)
+        let opened = Source(session: session, email: origin.user?.email, inbound: inbound)
         sources[source] = opened
         return opened
     }
@@ -115,7 +143,7 @@ final class InboundSources: @unchecked Sendable {  // confined to `loop.eventLoo
             guard let encoded = reply.encode(packet, allocator: ByteBufferAllocator()) else { return }
             data = encoded
         }
-        inbound.downlink?.add(data.readableBytes)
+        owner.inbound.downlink?.add(data.readableBytes)
         path.send(data, from: packet.peer, to: source, address)
     }
 }

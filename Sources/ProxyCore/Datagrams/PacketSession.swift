@@ -29,8 +29,8 @@ final class PacketSession: Expiring {
 
     private let services: CoreServices
     private let loop: LoopContext
-    private let origin: Session
-    private let sniffing: SniffingSettings?
+    private var origin: Session
+    private var sniffing: SniffingSettings?
     private let patience: TimeAmount
     /// Takes datagrams that come back; `peer` is where they come from.
     private let deliver: (Packet) -> Void
@@ -89,6 +89,12 @@ final class PacketSession: Expiring {
         } else {
             open([packet], to: packet.peer, as: origin.to(packet.peer), sniffing)
         }
+    }
+
+    /// From now on targets are routed as those of another session and settings. What there is goes on as it began.
+    func become(_ origin: Session, sniffing: SniffingSettings?) {
+        self.origin = origin
+        self.sniffing = sniffing
     }
 
     var hasFlows: Bool { !flows.isEmpty }

@@ -81,17 +81,22 @@ struct InboundListener: Sendable {
 
     private func openUDP(_ inbound: Inbound, _ address: SocketAddress) async throws {
         guard !inbound.readsRedirectedDatagrams else { return try await openRedirected(inbound, address) }
+        let place = Listener.Place.udp(address)
+        guard !takesOver(place, inbound) else { return }
         do {
             // As for TCP.
             var loops = loops.contexts[...]
             guard let first = loops.popFirst() else { return }
-            let alone = try await withIPv4Fallback(address) { try await bindUDP(inbound, $0, first, shares(address)) }
-            inbound.opened(Listener(place: .udp(address), socket: ChannelSocket(channel: alone), owner: nil))
+            let isShared = shares(address)
+            let owner = Listener.Owner(inbound)
+            let alone = try await withIPv4Fallback(address) { try await bindUDP(owner, $0, first, isShared) }
+            inbound.opened(Listener(place: place, socket: ChannelSocket(channel: alone), owner: owner))
             try await alone.setOption(Self.sharedPort, value: 1).get()
             let bound = alone.localAddress ?? address
             for loop in loops {
-                let next = try await bindUDP(inbound, bound, loop, true)
-                inbound.opened(Listener(place: .udp(address), socket: ChannelSocket(channel: next), owner: nil))
+                let owner = Listener.Owner(inbound)
+                let next = try await bindUDP(owner, bound, loop, true)
+                inbound.opened(Listener(place: place, socket: ChannelSocket(channel: next), owner: owner))
             }
         } catch {
             throw Self.failure("UDP", inbound, address, error)
@@ -99,10 +104,10 @@ struct InboundListener: Sendable {
     }
 
     private func bindUDP(
-        _ inbound: Inbound, _ address: SocketAddress, _ loop: LoopContext, _ sharesPort: Bool
+        _ owner: Listener.Owner, _ address: SocketAddress, _ loop: LoopContext, _ sharesPort: Bool
     ) async throws -> any Channel {
         try await loop.eventLoop.flatSubmit { [services, reads = takeover == nil] in
-            InboundDatagrams(services: services, loop: loop, inbound: inbound)
+            InboundDatagrams(services: services, loop: loop, owner: owner)
                 .bind(address, sharesPort: sharesPort, reads: reads)
         }.get()
     }

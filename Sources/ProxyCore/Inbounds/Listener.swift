@@ -37,7 +37,7 @@ struct Listener: Sendable {
         case unix(String)
     }
 
-    /// Whose connections the next ones are. One for each socket, so that no two event loops meet at the lock.
+    /// Whose connections and datagrams the next ones are. One for each socket, so that no two event loops meet at the lock.
     final class Owner: Sendable {
         private let current: Mutex<Inbound>
         init(_ inbound: Inbound) { current = Mutex(inbound) }

@@ -329,6 +329,38 @@ import XrayProtos
         await stage.stop()
     }
 
+    /// The far end sees one address before and after, as it does of connections; what is new is by the new settings.
+    @Test func sourcesOfDatagramsKeepTheirFlowsWhenTheirInboundIsReplaced() async throws {
+        let (server, other) = (try UDPSocket(), try UDPSocket())
+        var (stage, settings) = try await stage { settings, _ in
+            settings.inbounds.append(
+                try CoreStage.inbound("udp", port: TCPClient.freePort(), CoreStage.tunnel(to: server.port, [.udp])))
+        }
+        let port = UInt16(try #require(stage.core.localAddresses(ofInbound: "udp").first?.port))
+        let sender = try UDPSocket()
+        func seen(by server: UDPSocket) async throws -> UInt16 {
+            try await offPool {
+                try sender.send([1], to: port)
+                return try server.receive().port
+            }
+        }
+        let before = try await seen(by: server)
+        var tunnel = CoreStage.tunnel(to: server.port, [.udp])
+        tunnel.userLevel = 3
+        try await reload(stage, &settings) { [tunnel] in
+            $0.inbounds[1] = try CoreStage.inbound("udp", port: port, tunnel)
+        }
+        #expect(try await seen(by: server) == before)
+        try await reload(stage, &settings) {
+            $0.inbounds[1] = try CoreStage.inbound("udp", port: port, CoreStage.tunnel(to: other.port, [.udp]))
+        }
+        #expect(try await seen(by: other) == before, "one socket for all targets of a source")
+        #expect(await stage.core.flowCount() == 1)
+        try await reload(stage, &settings) { $0.inbounds.removeLast() }
+        try await eventually { await stage.core.flowCount() == 0 }
+        await stage.stop()
+    }
+
     @Test func balancersThatChooseAmongOtherOutboundsAreTold() async throws {
         var (stage, settings) = try await stage { settings, _ in
             settings.routing?.balancingRule = [

@@ -185,7 +185,8 @@ final class RedirectedDatagrams: ListeningSocket {
                     .info, "app/proxyman/inbound", "\(inbound.tag) cannot answer from \(target) > \(error)")
             }
             self.targets = targets
-            sources = InboundSources(services: services, loop: loop, inbound: inbound, local: local, path: targets)
+            sources = InboundSources(
+                services: services, loop: loop, owner: Listener.Owner(inbound), local: local, path: targets)
         }
 
         /// Called on the thread.
