@@ -18,7 +18,7 @@ extension ProxyCore {
     func closeFlows(where isMeant: @escaping @Sendable (Flow) -> Bool, by caller: ControlCaller) async -> Int {
         let closed = await loops.gather { context in
             let found = context.flows(matching: isMeant)
-            for flow in found { flow.onClose?() }
+            for flow in found { flow.close() }
             return found.count
         }.reduce(0, +)
         if closed > 0 { services.log.write(.info, "app/dispatcher", "\(closed) flows closed by \(caller)") }

@@ -37,7 +37,7 @@ extension ProxyCore: RehearsedCore {
                 return Self.route(again, services, loop, promise)
             }
             let flow = services.openFlow(session, outboundTag: outbound.tag, on: loop)
-            flow.onClose = { [weak flow] in if let flow { loop.remove(flow) } }
+            flow.closer = { [weak flow] in if let flow { loop.remove(flow) } }
             switch plan {
             case .refuse(let why):
                 loop.remove(flow)

@@ -55,7 +55,7 @@ package final class ProxyCore: Sendable {
             }, resolver: resolver, wall: settings.wall)
         let services = services
         for context in loops.contexts {
-            context.onFlowLeft = { services.flowLeft($0) }
+            context.onFlowRemoved = { services.flowRemoved($0) }
         }
         for (index, config) in settings.outbounds.enumerated() {
             do {

@@ -39,7 +39,7 @@ final class PacketFlow {
     }
 
     func start() {
-        flow.onClose = { [weak self] in self?.close() }
+        flow.closer = { [weak self] in self?.close() }
         link?.start(
             receive: { [weak self] packet in self?.received(packet) },
             failed: { [weak self] error in
@@ -63,7 +63,7 @@ final class PacketFlow {
         guard !isClosed else { return }
         isClosed = true
         link?.close()
-        flow.onClose = nil
+        flow.closer = nil
         loop.remove(flow)
         onFailure = nil
         onClose?()

@@ -217,7 +217,7 @@ final class PacketSession: Expiring {
             flow: flow, loop: loop, link: link, uplink: isCounted ? outbound.uplink : nil,
             downlink: isCounted ? outbound.downlink : nil, deliver: deliver)
         if session.target != opening.peer { packets.replacement = (opening.peer, session.target) }
-        packets.onClose = { [weak self] in self?.left(key) }
+        packets.onClose = { [weak self] in self?.flowClosed(key) }
         packets.onFailure = { [services] error in
             services.log.write(
                 .info, session: session.logID, "proxy/\(outbound.proto.name)",
@@ -230,7 +230,7 @@ final class PacketSession: Expiring {
         return packets.isClosed ? nil : packets
     }
 
-    private func left(_ key: FlowKey) {
+    private func flowClosed(_ key: FlowKey) {
         guard !isClosed else { return }
         guard let gone = flows.removeValue(forKey: key) else { return }
         routes = routes.filter { $0.value !== gone }

@@ -153,8 +153,8 @@ final class CoreServices: Sendable {
     }
 
     /// The other end of `openFlow`, called by the loop's table.
-    func flowLeft(_ flow: Flow) {
-        if let online = flow.left(), online.remove(flow.session.source.ip) {
+    func flowRemoved(_ flow: Flow) {
+        if let online = flow.onlineMap, online.remove(flow.session.source.ip) {
             events.publish(.userOffline(email: flow.session.user?.email ?? "", source: flow.session.source.ip))
         }
         if events.wants(.flows) {

@@ -62,7 +62,7 @@ final class OutboundPhase: StreamPhase, StreamEndOwner, @unchecked Sendable {  /
         unreachable("the server did not answer in time")
     }
 
-    func left() {
+    func connectionClosed() {
         greeting = nil
     }
 
@@ -125,6 +125,6 @@ final class OutboundPhase: StreamPhase, StreamEndOwner, @unchecked Sendable {  /
     }
 
     func closed(_ end: StreamEnd) {
-        session.outboundLeft()
+        session.outboundClosed()
     }
 }

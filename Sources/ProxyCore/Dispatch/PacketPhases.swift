@@ -31,7 +31,7 @@ final class PacketPhase: StreamPhase {
         session.finish()
     }
 
-    func left() {
+    func connectionClosed() {
         relay.close()
     }
 }
@@ -82,7 +82,7 @@ final class AssociationPhase: StreamPhase {
         session.finish()
     }
 
-    func left() {
+    func connectionClosed() {
         association.close()
     }
 }

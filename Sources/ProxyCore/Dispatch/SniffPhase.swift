@@ -47,10 +47,7 @@ final class SniffPhase: StreamPhase, @unchecked Sendable {  // confined to the s
         finish(nil)
     }
 
-    func left() {
-        timer?.cancel()
-        isOver = true
-    }
+    func connectionClosed() { stop() }
 
     /// Everything that the client has sent so far. Without a codec it stays where it is.
     private func payload(_ buffer: inout ByteBuffer) throws -> ByteBuffer {
@@ -68,9 +65,14 @@ final class SniffPhase: StreamPhase, @unchecked Sendable {  // confined to the s
         }
     }
 
+    private func stop() {
+        timer?.cancel()
+        isOver = true
+    }
+
     private func finish(_ content: SniffedContent?) {
         guard !isOver else { return }
-        left()
+        stop()
         if let content, let name = routed.take(content, settings) {
             session.services.log.write(.info, session: session.logID, "app/dispatcher", "sniffed domain: \(name)")
         }

@@ -16,7 +16,7 @@ protocol StreamPhase: AnyObject {
     /// The session's deadline has passed; the connection is cut afterwards.
     func expired()
     /// The client's connection is gone: everything that the phase holds has to go as well.
-    func left()
+    func connectionClosed()
 }
 
 extension StreamPhase {
@@ -25,5 +25,5 @@ extension StreamPhase {
     func inputEnded() {}
     func writabilityChanged() {}
     func expired() {}
-    func left() {}
+    func connectionClosed() {}
 }

@@ -103,7 +103,7 @@ final class StreamSession: StreamEndOwner, Expiring, @unchecked Sendable {  // c
     func adopt(_ flow: Flow) {
         self.flow = flow
         deadline = nil
-        flow.onClose = { [weak self] in self?.abort() }
+        flow.closer = { [weak self] in self?.abort() }
         flow.isDraining = { [weak self] in
             guard let self else { return false }
             return end.isDraining || outboundEnd?.isDraining ?? false
@@ -142,15 +142,15 @@ final class StreamSession: StreamEndOwner, Expiring, @unchecked Sendable {  // c
     var isBounded: Bool { !end.isOpen || deadline != nil || flow != nil || isLeftToDatagrams }
 
     /// The far side is closed.
-    func outboundLeft() {
+    func outboundClosed() {
         outboundEnd = nil
-        if end.isOpen { finish() } else { leaveFlow() }
+        if end.isOpen { finish() } else { removeFlow() }
     }
 
-    private func leaveFlow() {
+    private func removeFlow() {
         guard let flow else { return }
         self.flow = nil
-        flow.onClose = nil
+        flow.closer = nil
         flow.isDraining = nil
         loop.remove(flow)
     }
@@ -178,7 +178,7 @@ final class StreamSession: StreamEndOwner, Expiring, @unchecked Sendable {  // c
         loop.untrack(self)
         let last = phase
         phase = nil
-        last?.left()
-        if let outboundEnd { outboundEnd.finish() } else { leaveFlow() }
+        last?.connectionClosed()
+        if let outboundEnd { outboundEnd.finish() } else { removeFlow() }
     }
 }

@@ -18,14 +18,15 @@ final class Flow {
     private(set) var downlink: Int64 = 0
     private let uplinkCounter: Counter?
     private let downlinkCounter: Counter?
-    private let onlineMap: OnlineMap?
+    /// Where the source is counted as online while the flow lives.
+    let onlineMap: OnlineMap?
 
     /// When the last payload moved, on the loop's coarse clock.
     var lastActivity: NIODeadline
     /// How long the flow may be silent before it is ended.
     var idleLimit: TimeAmount
-    /// Ends the flow's sockets; set by their owner.
-    var onClose: (() -> Void)?
+    /// Cuts the flow's sockets, for ``close()``; set by their owner.
+    var closer: (() -> Void)?
     /// The far side is a server of this process, the API: no selector names such a flow, because a client that closes all
     /// flows would cut off its own answer.
     var isServed = false
@@ -82,10 +83,8 @@ final class Flow {
         lastActivity = now
     }
 
-    /// Called once, by the table that the flow leaves.
-    func left() -> OnlineMap? {
-        onlineMap
-    }
+    /// Cuts the flow's sockets; it leaves the table with them.
+    func close() { closer?() }
 
     var summary: FlowSummary {
         FlowSummary(

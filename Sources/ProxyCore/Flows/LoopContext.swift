@@ -35,7 +35,7 @@ final class LoopContext: @unchecked Sendable {  // confined to `eventLoop`; ever
     var tunnelPools: [GRPCTunnelPool.Key: GRPCTunnelPool] = [:]
     private let madeAt: NIODeadline
     private var lastLogID = UInt32.random(in: .min ... .max)
-    var onFlowLeft: ((Flow) -> Void)?
+    var onFlowRemoved: ((Flow) -> Void)?
 
     init(eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
@@ -82,7 +82,7 @@ final class LoopContext: @unchecked Sendable {  // confined to `eventLoop`; ever
     func remove(_ flow: Flow) -> Bool {
         eventLoop.assertInEventLoop()
         guard flows.removeValue(forKey: flow.id) != nil else { return false }
-        onFlowLeft?(flow)
+        onFlowRemoved?(flow)
         return true
     }
 
@@ -95,7 +95,7 @@ final class LoopContext: @unchecked Sendable {  // confined to `eventLoop`; ever
     /// Ends everything that is still there.
     func closeAll() {
         eventLoop.assertInEventLoop()
-        for flow in Array(flows.values) { flow.onClose?() }
+        for flow in Array(flows.values) { flow.close() }
         for item in Array(expiring.values) { item.expire() }
     }
 
@@ -109,7 +109,7 @@ final class LoopContext: @unchecked Sendable {  // confined to `eventLoop`; ever
         now = moment
         var idle: [Flow] = []
         for flow in flows.values where flow.isIdle(at: now) { idle.append(flow) }
-        for flow in idle where !flow.waitsForDrain(now: now) { flow.onClose?() }
+        for flow in idle where !flow.waitsForDrain(now: now) { flow.close() }
         guard !expiring.isEmpty else { return }
         assert(expiring.values.allSatisfy(\.isBounded), "a connection has neither a deadline nor a flow")
         var late: [any Expiring] = []

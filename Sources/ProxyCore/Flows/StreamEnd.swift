@@ -300,7 +300,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
                 forwardEnd()
             }
         } catch {
-            flow?.onClose?()
+            flow?.close()
         }
     }
 

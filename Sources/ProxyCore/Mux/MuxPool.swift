@@ -42,14 +42,16 @@ extension LoopContext {
     /// A mux connection for a session through this outbound; nil when it has a connection, or a socket, of its own.
     func muxCarrier(for session: Session, by outbound: Outbound, _ services: CoreServices) -> MuxCarrier? {
         guard let mux = outbound.mux else { return nil }
-        guard session.target.network == .udp else {
+        let isPacket = session.target.network == .udp
+        if isPacket, session.target.port == 443, mux.udp443 == .skip { return nil }
+        switch mux.packets {
+        case .together(let limit) where isPacket:
+            return pool(outbound, services, forPackets: true, limit: limit).carrier(for: session)
+        case .apart where isPacket:
+            return nil
+        case .together, .apart, .amongStreams:
             return mux.streams.flatMap { pool(outbound, services, forPackets: false, limit: $0).carrier(for: session) }
         }
-        guard let limit = mux.packets, session.target.port != 443 || mux.udp443 != .skip else { return nil }
-        if limit == 0, let shared = mux.streams {
-            return pool(outbound, services, forPackets: false, limit: shared).carrier(for: session)
-        }
-        return pool(outbound, services, forPackets: true, limit: limit).carrier(for: session)
     }
 
     private func pool(

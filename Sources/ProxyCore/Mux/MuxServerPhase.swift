@@ -70,7 +70,7 @@ final class MuxServerPhase: StreamPhase {
         session.finish()
     }
 
-    func left() {
+    func connectionClosed() {
         link.close()
     }
 

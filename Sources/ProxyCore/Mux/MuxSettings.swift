@@ -12,12 +12,21 @@ struct MuxSettings: Sendable, Equatable {
         case skip
     }
 
+    enum Packets: Sendable, Equatable {
+        /// Without mux.
+        case apart
+        /// In the connections of streams, as one session each source.
+        case amongStreams
+        /// In connections of their own, for so many sources each.
+        case together(Int)
+    }
+
     private static let usualConcurrency = 8
 
     /// Streams that share a connection; nil = each has its own.
     let streams: Int?
-    /// Sources of datagrams that share a connection; nil = no mux for datagrams. Zero = they share those of streams.
-    let packets: Int?
+    /// Only with `streams`: ``Packets/amongStreams``.
+    let packets: Packets
     let udp443: UDP443
 
     /// Nil when mux is off.
@@ -26,7 +35,7 @@ struct MuxSettings: Sendable, Equatable {
         let concurrency = Int(config.concurrency)
         streams = concurrency < 0 ? nil : concurrency == 0 ? Self.usualConcurrency : concurrency
         let xudp = Int(config.xudpConcurrency)
-        packets = xudp < 0 || (xudp == 0 && concurrency < 0) ? nil : xudp
+        packets = xudp > 0 ? .together(xudp) : xudp == 0 && concurrency >= 0 ? .amongStreams : .apart
         guard let udp443 = UDP443(rawValue: config.xudpProxyUdp443.isEmpty ? "reject" : config.xudpProxyUdp443) else {
             throw ControlError(
                 "app/proxyman/outbound: unknown \"xudpProxyUDP443\": \(config.xudpProxyUdp443) "

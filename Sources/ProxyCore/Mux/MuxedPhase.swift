@@ -56,6 +56,6 @@ final class MuxedPhase: StreamPhase, StreamEndOwner, @unchecked Sendable {  // c
     func inputEnded(on end: StreamEnd) {}
 
     func closed(_ end: StreamEnd) {
-        session.outboundLeft()
+        session.outboundClosed()
     }
 }

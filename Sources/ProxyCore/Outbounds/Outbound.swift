@@ -43,7 +43,7 @@ extension Outbound {
     func sharing(_ target: Destination) -> Sharing {
         // How they are carried depends on the target.
         if transport.carrierTag != nil, proto.isDirect { return .byProtocol(.alone) }
-        guard let mux, mux.packets != nil else { return .byProtocol(proto.sharing(target)) }
+        guard let mux, mux.packets != .apart else { return .byProtocol(proto.sharing(target)) }
         switch mux.udp443 {
         case .reject where target.port == 443: return .byProtocol(.refused("XUDP rejected UDP/443 traffic"))
         case .skip where target.port == 443: return .byProtocol(proto.sharing(target))

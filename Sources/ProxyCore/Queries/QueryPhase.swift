@@ -67,7 +67,7 @@ final class QueryPhase: StreamPhase {
         finishWhenDone()
     }
 
-    func left() { exchange.close() }
+    func connectionClosed() { exchange.close() }
 
     private func decode(_ buffer: inout ByteBuffer) throws {
         while buffer.readableBytes > 0 {
