@@ -4,8 +4,9 @@ package import NIOCore
 /// Reads the server name of a TLS ClientHello (RFC 8446 section 4.1.2, RFC 6066 section 3).
 package enum ClientHello {
     package enum Name: Sendable, Equatable {
-        case name(String)
-        /// A whole ClientHello that names no server, or names it by something that is no host name.
+        /// As the client has written it, never empty.
+        case name(ByteBuffer)
+        /// A whole ClientHello that names no server.
         case none
         case needsMore
         case malformed
@@ -23,8 +24,15 @@ package enum ClientHello {
         }
         if let kind = buffer.getInteger(at: buffer.readerIndex, as: UInt8.self), kind != 1 { return .notThis }
         guard let record = buffer.readSlice(length: Int(length)) else { return .needsMore }
-        guard case .name(let name) = serverName(in: record) else { return .notThis }
+        guard case .name(let bytes) = serverName(in: record), let name = hostName(bytes) else { return .notThis }
         return .found(SniffedContent(protocolName: "tls", domain: name))
+    }
+
+    /// A server name as text; nil for one that is no host name.
+    package static func hostName(_ name: ByteBuffer) -> String? {
+        let bytes = name.readableBytesView
+        guard isHostText(bytes), bytes.last != UInt8(ascii: ".") else { return nil }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// The name in a handshake message that begins at the reader index.
@@ -49,10 +57,9 @@ package enum ClientHello {
                 guard let kind = names.readInteger(as: UInt8.self), let name = names.readVector(as: UInt16.self) else {
                     return .malformed
                 }
+                // Host names; no other kind exists.
                 guard kind == 0 else { continue }
-                let bytes = name.readableBytesView
-                guard isHostText(bytes), bytes.last != UInt8(ascii: ".") else { return .none }
-                return .name(String(decoding: bytes, as: UTF8.self))
+                return name.readableBytes > 0 ? .name(name) : .malformed
             }
         }
         return .none

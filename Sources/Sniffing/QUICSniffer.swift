@@ -22,7 +22,9 @@ package struct QUICSniffer: Sendable {
             else { return .notThis }
             sawInitial = true
             switch ClientHello.serverName(in: message.beginning) {
-            case .name(let name): return .found(SniffedContent(protocolName: "quic", domain: name))
+            case .name(let bytes):
+                guard let name = ClientHello.hostName(bytes) else { return .notThis }
+                return .found(SniffedContent(protocolName: "quic", domain: name))
             case .none, .malformed: return .notThis
             case .needsMore: break
             }

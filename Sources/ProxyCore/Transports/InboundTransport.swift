@@ -61,7 +61,7 @@ struct InboundTransport: Sendable {
 
     /// How long the transport may take to come up, of a protocol's limit for its handshake.
     func limit(_ handshake: TimeAmount) -> TimeAmount {
-        upgrade == nil ? handshake : min(handshake, HTTPHead.patience)
+        upgrade == nil ? handshake : min(handshake, UpgradeHead.patience)
     }
 
     /// Adds the layers, from the socket up, with the gate on top.

@@ -24,7 +24,7 @@ package struct HTTPClientHandshake: ClientHandshake {
             isSent = true
             return .send(request)
         }
-        guard let length = HTTPHead.length(in: buffer.readableBytesView, from: searched) else {
+        guard let length = HTTPHeadLength.find(in: buffer.readableBytesView, from: searched) else {
             guard buffer.readableBytes < Self.headLimit else { return .fail("the proxy's answer has no end") }
             searched = buffer.readableBytes
             return .needMore

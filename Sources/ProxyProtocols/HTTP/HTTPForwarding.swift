@@ -32,7 +32,7 @@ package enum HTTPForwarding {
 }
 
 /// Answers that the proxy gives itself.
-package enum HTTPReply {
+package enum HTTPProxyReply {
     package static let established = ByteBuffer(string: "HTTP/1.1 200 Connection established\r\n\r\n")
     package static let badRequest = closing("400 Bad Request", "Proxy-Connection: close\r\n")
     package static let authenticationRequired = closing(

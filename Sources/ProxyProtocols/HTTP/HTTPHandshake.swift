@@ -38,7 +38,7 @@ package struct HTTPHandshake: StreamHandshake {
 
     package mutating func receive(_ buffer: inout ByteBuffer) -> HandshakeStep {
         if let granted { return .stream(granted) }
-        guard let length = HTTPHead.length(in: buffer.readableBytesView, from: searched) else {
+        guard let length = HTTPHeadLength.find(in: buffer.readableBytesView, from: searched) else {
             guard buffer.readableBytes < Self.headLimit else { return .reject(HandshakeRejection("head too large")) }
             searched = buffer.readableBytes
             return .needMore
@@ -50,7 +50,7 @@ package struct HTTPHandshake: StreamHandshake {
         let user: ProxyUser?
         switch authenticate(head) {
         case .some(let found): user = found
-        case .none: return .reject(HandshakeRejection("wrong password", reply: HTTPReply.authenticationRequired))
+        case .none: return .reject(HandshakeRejection("wrong password", reply: HTTPProxyReply.authenticationRequired))
         }
         buffer.moveReaderIndex(forwardBy: length)
         return head.method == "CONNECT" ? connect(head, user) : forward(head, user, &buffer)
@@ -58,10 +58,10 @@ package struct HTTPHandshake: StreamHandshake {
 
     private mutating func connect(_ head: HTTPRequestHead, _ user: ProxyUser?) -> HandshakeStep {
         guard let target = HTTPAuthority.destination(head.target, defaultPort: 80) else {
-            return .reject(HandshakeRejection("bad address", reply: HTTPReply.badRequest))
+            return .reject(HandshakeRejection("bad address", reply: HTTPProxyReply.badRequest))
         }
         granted = StreamRequest(target: target, user: user)
-        return .reply(HTTPReply.established)
+        return .reply(HTTPProxyReply.established)
     }
 
     private mutating func forward(
@@ -69,12 +69,12 @@ package struct HTTPHandshake: StreamHandshake {
     ) -> HandshakeStep {
         guard let (authority, path, defaultPort) = route(head),
             let target = HTTPAuthority.destination(authority, defaultPort: defaultPort)
-        else { return .reject(HandshakeRejection("no absolute URI", reply: HTTPReply.badRequest)) }
+        else { return .reject(HandshakeRejection("no absolute URI", reply: HTTPProxyReply.badRequest)) }
         var payload = HTTPForwarding.originForm(head, host: authority, path: path)
         payload.writeBuffer(&buffer)
         buffer = payload
         var request = StreamRequest(target: target, user: user)
-        request.unreachableReply = HTTPReply.serviceUnavailable
+        request.unreachableReply = HTTPProxyReply.serviceUnavailable
         return .stream(request)
     }
 

@@ -23,7 +23,9 @@ extension FuzzTarget {
             check(sniffer.look(at: ByteBuffer(bytes: bytes.suffix(bytes.count - bytes.count / 2))))
         },
         FuzzTarget("client-hello", seeds: { [hello] }) { bytes in
-            if case .name(let name) = ClientHello.serverName(in: ByteBuffer(bytes: bytes)) {
+            if case .name(let bytes) = ClientHello.serverName(in: ByteBuffer(bytes: bytes)) {
+                require(bytes.readableBytes > 0, "a name is not empty")
+                guard let name = ClientHello.hostName(bytes) else { return }
                 require(!name.isEmpty && name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f }, "a name is host text")
             }
         },

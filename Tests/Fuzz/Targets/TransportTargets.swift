@@ -8,9 +8,9 @@ extension FuzzTarget {
     static let transports: [FuzzTarget] = [
         FuzzTarget("transport-client-hello", seeds: { [hello, Array(hello.dropLast(3)), [22, 3, 1, 0, 1, 1]] }) {
             bytes in
-            let whole = ClientHello.peek(ByteBuffer(bytes: bytes))
+            let whole = ServerName.peek(ByteBuffer(bytes: bytes))
             guard whole != .needMore else { return }
-            let more = ClientHello.peek(ByteBuffer(bytes: bytes + [0, 1, 2, 3]))
+            let more = ServerName.peek(ByteBuffer(bytes: bytes + [0, 1, 2, 3]))
             require(more == whole, "what follows changes nothing: \(whole) \(more)")
         },
         FuzzTarget(
@@ -111,7 +111,7 @@ extension FuzzTarget {
         var scanned = 0
         var rest = bytes[...]
         while true {
-            switch HTTPHead.read(&buffer, limit: 512, scanned: &scanned) {
+            switch UpgradeHead.read(&buffer, limit: 512, scanned: &scanned) {
             case .head(let head): return "\(head.start) \(head.headers) \(head.path ?? "-")"
             case .invalid: return "invalid"
             case .tooLarge: return "too large"

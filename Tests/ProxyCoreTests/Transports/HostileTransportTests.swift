@@ -35,7 +35,7 @@ import XrayProtos
     }
 
     private static let half = Array(
-        ClientHelloTests.records(ClientHelloTests.message(name: "proxy.example")).dropLast(9))
+        ServerNameTests.records(ServerNameTests.message(name: "proxy.example")).dropLast(9))
 
     private func reasons(_ stage: CoreStage) -> [String] { stage.core.rejectedHandshakes.map(\.reason) }
 
@@ -63,7 +63,7 @@ import XrayProtos
 
     @Test func helloThatNoCipherFitsIsAnAlert() async throws {
         let stage = try await Self.stage(Self.tls)
-        let hello = ClientHelloTests.records(ClientHelloTests.message(name: "proxy.example"))
+        let hello = ServerNameTests.records(ServerNameTests.message(name: "proxy.example"))
         let answer = try await Self.answer(hello, port: stage.port)
         #expect(answer.first == 21, "an alert: \(answer)")
         try await eventually { self.reasons(stage) == ["TLS handshake failed"] }

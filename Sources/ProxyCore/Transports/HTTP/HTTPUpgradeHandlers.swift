@@ -30,7 +30,7 @@ final class HTTPUpgradeServerHandler: ChannelInboundHandler, RemovableChannelHan
 
     func channelReadComplete(context: ChannelHandlerContext) {
         guard !isDone else { return }
-        switch HTTPHead.read(&received, limit: HTTPUpgradeServerPlan.headLimit, scanned: &scanned) {
+        switch UpgradeHead.read(&received, limit: HTTPUpgradeServerPlan.headLimit, scanned: &scanned) {
         case .needMore:
             context.fireChannelReadComplete()
         case .invalid, .tooLarge:
@@ -88,7 +88,7 @@ final class HTTPUpgradeClientHandler: ChannelInboundHandler, RemovableChannelHan
 
     func channelReadComplete(context: ChannelHandlerContext) {
         guard !isDone else { return }
-        switch HTTPHead.read(&received, limit: HTTPUpgradeServerPlan.headLimit, scanned: &scanned) {
+        switch UpgradeHead.read(&received, limit: HTTPUpgradeServerPlan.headLimit, scanned: &scanned) {
         case .needMore:
             context.fireChannelReadComplete()
         case .invalid, .tooLarge:

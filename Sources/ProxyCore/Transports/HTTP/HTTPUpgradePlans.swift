@@ -13,18 +13,20 @@ struct HTTPUpgradeServerPlan: Sendable {
     let forwarders: TrustedForwarders
 
     init(_ config: Xray_Transport_Internet_Httpupgrade_Config, forwarders: TrustedForwarders) {
-        path = HTTPReply.normalized(path: config.path)
+        path = UpgradeMessages.normalized(path: config.path)
         host = config.host
         self.forwarders = forwarders
     }
 
     /// What is said to a request; nil = it is not one of ours.
-    func answer(_ head: HTTPHead) -> String? {
+    func answer(_ head: UpgradeHead) -> String? {
         guard head.start.first == "GET", head.isFor(host: host), head.path == path,
             head["connection"]?.lowercased() == "upgrade", head["upgrade"]?.lowercased() == "websocket"
         else { return nil }
         var answer = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-        if let key = head["sec-websocket-key"] { answer += "Sec-WebSocket-Accept: \(HTTPReply.accept(for: key))\r\n" }
+        if let key = head["sec-websocket-key"] {
+            answer += "Sec-WebSocket-Accept: \(UpgradeMessages.accept(for: key))\r\n"
+        }
         return answer + "\r\n"
     }
 }
@@ -38,22 +40,22 @@ struct HTTPUpgradeClientPlan: Sendable {
     let isImpatient: Bool
 
     init(_ config: Xray_Transport_Internet_Httpupgrade_Config, host: String) {
-        path = HTTPReply.normalized(path: config.path)
+        path = UpgradeMessages.normalized(path: config.path)
         self.host = host
         var headers = config.header.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         if !headers.contains(where: { $0.0.lowercased() == "user-agent" }) {
-            headers.append(("User-Agent", HTTPReply.userAgent))
+            headers.append(("User-Agent", UpgradeMessages.userAgent))
         }
         self.headers = headers + [("Connection", "Upgrade"), ("Upgrade", "websocket")]
         isImpatient = config.ed > 0
     }
 
     func request(to target: Destination) -> ByteBuffer {
-        HTTPReply.upgradeRequest(path: path, host: HTTPReply.host(host, target: target), headers: headers)
+        UpgradeMessages.upgradeRequest(path: path, host: UpgradeMessages.host(host, target: target), headers: headers)
     }
 
     /// Why an answer is not the one that is waited for; nil = it is.
-    func fault(of head: HTTPHead) -> String? {
+    func fault(of head: UpgradeHead) -> String? {
         guard head.start.count == 3, head.start[1] == "101", head["upgrade"]?.lowercased() == "websocket",
             head["connection"]?.lowercased() == "upgrade"
         else { return head.start.joined(separator: " ") }

@@ -12,10 +12,10 @@ enum PeerNames {
         for name in certificate._subjectAlternativeNames() {
             hasAlternatives = true
             guard case .dnsName = name.nameType else { continue }
-            names.append(ClientHello.normalized(String(decoding: name.contents, as: UTF8.self)))
+            names.append(ServerName.normalized(String(decoding: name.contents, as: UTF8.self)))
         }
         if !hasAlternatives, let common = try? CommonName.of(certificate.toDERBytes()) {
-            names.append(ClientHello.normalized(common))
+            names.append(ServerName.normalized(common))
         }
         return names
     }
@@ -27,7 +27,7 @@ enum PeerNames {
                 return IPAddress(bytes: Array(alternative.contents)) == ip
             }
         }
-        let name = ClientHello.normalized(name)
+        let name = ServerName.normalized(name)
         let wildcard = wildcard(for: name)
         return hostNames(of: certificate).contains { $0 == name || $0 == wildcard }
     }

@@ -68,7 +68,7 @@ struct TLSClientPlan: Sendable {
     func install(on pipeline: ChannelPipeline.SynchronousOperations, target: Address) throws {
         let name = serverName.isEmpty ? "\(target)" : serverName
         // RFC 6066 section 3: addresses are not sent.
-        let hello = IPAddress(name) == nil ? ClientHello.normalized(name) : nil
+        let hello = IPAddress(name) == nil ? ServerName.normalized(name) : nil
         let names = names.isEmpty ? [name] : names
         guard pins.isEmpty else {
             let server = PinnedServer(pins: pins, names: names)

@@ -33,19 +33,19 @@ final class TLSServerHandler: ChannelInboundHandler, RemovableChannelHandler {
             context.fireChannelReadComplete()
             return
         }
-        switch ClientHello.peek(bytes) {
+        switch ServerName.peek(bytes) {
         case .needMore:
             context.fireChannelReadComplete()
         case .invalid:
             received = nil
             context.fireErrorCaught(TransportFailure("not a TLS client hello"))
-        case .hello(let hello):
+        case .name(let name):
             received = nil
-            info.serverName = hello.serverName
-            guard let tls = plan.context(for: hello.serverName) else {
+            info.serverName = name
+            guard let tls = plan.context(for: name) else {
                 let alert = ByteBuffer(bytes: Self.unrecognizedName)
                 context.writeAndFlush(wrapOutboundOut(alert), promise: nil)
-                context.fireErrorCaught(TransportFailure("unknown TLS server name", hello.serverName))
+                context.fireErrorCaught(TransportFailure("unknown TLS server name", name))
                 return
             }
             start(tls, with: bytes, context)

@@ -92,14 +92,14 @@ final class WebSocketHandler: ChannelDuplexHandler {
 
     private func readHead(_ buffer: inout ByteBuffer, _ context: ChannelHandlerContext) {
         let limit = WebSocketServerPlan.headLimit
-        let outcome = HTTPHead.read(&buffer, limit: limit, scanned: &scanned)
+        let outcome = UpgradeHead.read(&buffer, limit: limit, scanned: &scanned)
         switch (side, outcome) {
         case (_, .needMore):
             break
         case (.server, .invalid):
-            refuse(HTTPReply.badRequest, TransportFailure("not a WebSocket request"), context)
+            refuse(UpgradeMessages.badRequest, TransportFailure("not a WebSocket request"), context)
         case (.server, .tooLarge):
-            refuse(HTTPReply.tooLarge, TransportFailure("WebSocket request too large"), context)
+            refuse(UpgradeMessages.tooLarge, TransportFailure("WebSocket request too large"), context)
         case (.server(let plan, let info), .head(let head)):
             switch plan.answer(head) {
             case .welcome(let reply, let early):
@@ -110,9 +110,9 @@ final class WebSocketHandler: ChannelDuplexHandler {
                 if let early, phase == .open { context.fireChannelRead(wrapInboundOut(early)) }
             case .notFound:
                 let asked = "\(head["host"] ?? "")\(head.path ?? "")"
-                refuse(HTTPReply.notFound, TransportFailure("WebSocket path or host unknown", asked), context)
+                refuse(UpgradeMessages.notFound, TransportFailure("WebSocket path or host unknown", asked), context)
             case .notWebSocket:
-                refuse(HTTPReply.badRequest, TransportFailure("not a WebSocket request"), context)
+                refuse(UpgradeMessages.badRequest, TransportFailure("not a WebSocket request"), context)
             }
         case (.client, .invalid), (.client, .tooLarge):
             fail(TransportFailure("WebSocket failed", "the server does not speak HTTP"), context)

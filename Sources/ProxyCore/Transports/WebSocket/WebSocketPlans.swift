@@ -16,7 +16,7 @@ struct WebSocketServerPlan: Sendable {
     let heartbeat: TimeAmount?
 
     init(_ config: Xray_Transport_Internet_Websocket_Config, forwarders: TrustedForwarders) {
-        path = HTTPReply.normalized(path: config.path)
+        path = UpgradeMessages.normalized(path: config.path)
         host = config.host
         self.forwarders = forwarders
         heartbeat = config.heartbeatPeriod > 0 ? .seconds(Int64(config.heartbeatPeriod)) : nil
@@ -29,7 +29,7 @@ struct WebSocketServerPlan: Sendable {
         case notWebSocket
     }
 
-    func answer(_ head: HTTPHead) -> Answer {
+    func answer(_ head: UpgradeHead) -> Answer {
         guard head.isFor(host: host), head.path == path else { return .notFound }
         guard head.start.first == "GET", head.lists("upgrade", in: "connection"),
             head.lists("websocket", in: "upgrade"), head["sec-websocket-version"] == "13",
@@ -38,7 +38,7 @@ struct WebSocketServerPlan: Sendable {
         else { return .notWebSocket }
         var reply =
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            + "Sec-WebSocket-Accept: \(HTTPReply.accept(for: key))\r\n"
+            + "Sec-WebSocket-Accept: \(UpgradeMessages.accept(for: key))\r\n"
         var early: ByteBuffer?
         if let text = head["sec-websocket-protocol"], let data = EarlyData.decode(text) {
             early = data
@@ -58,12 +58,12 @@ struct WebSocketClientPlan: Sendable {
     let heartbeat: TimeAmount?
 
     init(_ config: Xray_Transport_Internet_Websocket_Config, host: String) {
-        path = HTTPReply.normalized(path: config.path)
+        path = UpgradeMessages.normalized(path: config.path)
         self.host = host
         var headers = config.header.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
             .filter { $0.0.lowercased() != "host" }
         if !headers.contains(where: { $0.0.lowercased() == "user-agent" }) {
-            headers.append(("User-Agent", HTTPReply.userAgent))
+            headers.append(("User-Agent", UpgradeMessages.userAgent))
         }
         self.headers = headers + [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13")]
         // What a head may hold, as base64.
@@ -78,14 +78,15 @@ struct WebSocketClientPlan: Sendable {
     func request(to target: Destination, key: String, early: ByteBuffer?) -> ByteBuffer {
         var headers = headers + [("Sec-WebSocket-Key", key)]
         if let early { headers.append(("Sec-WebSocket-Protocol", EarlyData.encode(early))) }
-        return HTTPReply.upgradeRequest(path: path, host: HTTPReply.host(host, target: target), headers: headers)
+        return UpgradeMessages.upgradeRequest(
+            path: path, host: UpgradeMessages.host(host, target: target), headers: headers)
     }
 
     /// Why an answer is not the one that is waited for; nil = it is.
-    func fault(of head: HTTPHead, key: String) -> String? {
+    func fault(of head: UpgradeHead, key: String) -> String? {
         guard head.start.count == 3, head.start[1] == "101" else { return head.start.joined(separator: " ") }
         guard head.lists("websocket", in: "upgrade"), head.lists("upgrade", in: "connection"),
-            head["sec-websocket-accept"] == HTTPReply.accept(for: key)
+            head["sec-websocket-accept"] == UpgradeMessages.accept(for: key)
         else { return "\(head.start.joined(separator: " ")), but not to WebSocket" }
         return nil
     }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import ProxyCore
 
-struct ClientHelloTests {
+struct ServerNameTests {
     private static func vector<Length: FixedWidthInteger & UnsignedInteger>(_: Length.Type, _ bytes: [UInt8]) -> [UInt8]
     {
         withUnsafeBytes(of: Length(bytes.count).bigEndian) { Array($0) } + bytes
@@ -30,12 +30,12 @@ struct ClientHelloTests {
         }
     }
 
-    private func peek(_ bytes: [UInt8]) -> ClientHello.Outcome { ClientHello.peek(ByteBuffer(bytes: bytes)) }
+    private func peek(_ bytes: [UInt8]) -> ServerName.Outcome { ServerName.peek(ByteBuffer(bytes: bytes)) }
 
     @Test(arguments: [1, 2, 7, 15]) func nameIsFoundHoweverTheMessageIsCutIntoRecords(_ pieces: Int) {
         let bytes = Self.records(Self.message(name: "Proxy.Example."), pieces: pieces)
-        #expect(peek(bytes) == .hello(ClientHello(serverName: "proxy.example")))
-        #expect(peek(bytes + [23, 3, 3, 0, 1, 0]) == .hello(ClientHello(serverName: "proxy.example")))
+        #expect(peek(bytes) == .name("proxy.example"))
+        #expect(peek(bytes + [23, 3, 3, 0, 1, 0]) == .name("proxy.example"))
     }
 
     @Test func everyPrefixNeedsMore() {
@@ -44,7 +44,7 @@ struct ClientHelloTests {
     }
 
     @Test func helloWithoutANameHasNone() {
-        #expect(peek(Self.records(Self.message(name: nil))) == .hello(ClientHello()))
+        #expect(peek(Self.records(Self.message(name: nil))) == .name(""))
     }
 
     @Test(
@@ -63,7 +63,7 @@ struct ClientHelloTests {
             // What matters is that no length leads out of the message.
             switch peek(Self.records(broken)) {
             case .needMore: Issue.record("byte \(index)")
-            case .hello, .invalid: break
+            case .name, .invalid: break
             }
         }
     }

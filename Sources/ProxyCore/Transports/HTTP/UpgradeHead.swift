@@ -2,8 +2,8 @@
 import NIOCore
 import ProxyModel
 
-/// The head of an HTTP/1.1 message (RFC 9112) of the few that open a transport.
-struct HTTPHead: Equatable {
+/// The head of an HTTP/1.1 message (RFC 9112) that opens a transport: a request for an upgrade, or its answer.
+struct UpgradeHead: Equatable {
     /// How long a peer may take to send one, as in the original.
     static let patience = TimeAmount.seconds(4)
     private static let headerLimit = 64
@@ -15,12 +15,12 @@ struct HTTPHead: Equatable {
 
     enum Outcome: Equatable {
         case needMore
-        case head(HTTPHead)
+        case head(UpgradeHead)
         case invalid
         case tooLarge
     }
 
-    static func == (left: HTTPHead, right: HTTPHead) -> Bool {
+    static func == (left: UpgradeHead, right: UpgradeHead) -> Bool {
         left.start == right.start && left.headers.map(\.name) == right.headers.map(\.name)
             && left.headers.map(\.value) == right.headers.map(\.value)
     }
@@ -29,34 +29,21 @@ struct HTTPHead: Equatable {
     /// - Parameter scanned: How many bytes were searched for the end before; kept by the caller from call to call, so that a
     ///   head that comes byte by byte is searched once.
     static func read(_ buffer: inout ByteBuffer, limit: Int, scanned: inout Int) -> Outcome {
-        guard let length = end(of: buffer, limit: limit, scanned: &scanned) else {
+        let searched = scanned
+        scanned = min(buffer.readableBytes, limit)
+        guard let length = HTTPHeadLength.find(in: buffer.readableBytesView.prefix(limit), from: searched) else {
             return buffer.readableBytes >= limit ? .tooLarge : .needMore
         }
         guard let text = buffer.readSlice(length: length) else { return .needMore }
         return parse(text.readableBytesView).map(Outcome.head) ?? .invalid
     }
 
-    /// The length of the head with its empty line; line ends may lack the CR.
-    private static func end(of buffer: ByteBuffer, limit: Int, scanned: inout Int) -> Int? {
-        let bytes = buffer.readableBytesView.prefix(limit)
-        var index = bytes.startIndex + min(scanned, bytes.count)
-        while let newline = bytes[index...].firstIndex(of: 0x0a) {
-            let before = bytes[..<newline]
-            if before.last == 0x0a || before.suffix(2).elementsEqual([0x0a, 0x0d]) {
-                return newline - bytes.startIndex + 1
-            }
-            index = newline + 1
-        }
-        scanned = bytes.count
-        return nil
-    }
-
-    private static func parse(_ bytes: ByteBufferView) -> HTTPHead? {
+    private static func parse(_ bytes: ByteBufferView) -> UpgradeHead? {
         var lines = bytes.split(separator: 0x0a, omittingEmptySubsequences: false)
             .map { $0.last == 0x0d ? $0.dropLast() : $0 }
         guard let first = lines.first, !first.contains(where: { $0 < 0x20 }) else { return nil }
         lines.removeFirst()
-        var head = HTTPHead()
+        var head = UpgradeHead()
         head.start = first.split(separator: 0x20, maxSplits: 2, omittingEmptySubsequences: false)
             .map { String(decoding: $0, as: UTF8.self) }
         guard head.start.count == 3 else { return nil }

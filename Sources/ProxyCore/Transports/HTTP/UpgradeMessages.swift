@@ -5,7 +5,7 @@ import NIOCore
 import ProxyModel
 
 /// What is said in HTTP/1.1 before a transport's bytes flow.
-enum HTTPReply {
+enum UpgradeMessages {
     static let notFound = ByteBuffer(string: "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
     static let badRequest = ByteBuffer(
         string: "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"

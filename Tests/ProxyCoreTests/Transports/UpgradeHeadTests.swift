@@ -5,13 +5,13 @@ import Testing
 
 @testable import ProxyCore
 
-struct HTTPHeadTests {
-    private func read(_ text: String, piece: Int = .max, limit: Int = 8192) -> (HTTPHead.Outcome, rest: String) {
+struct UpgradeHeadTests {
+    private func read(_ text: String, piece: Int = .max, limit: Int = 8192) -> (UpgradeHead.Outcome, rest: String) {
         var buffer = ByteBuffer()
         var scanned = 0
         var rest = Array(text.utf8)[...]
         while true {
-            let outcome = HTTPHead.read(&buffer, limit: limit, scanned: &scanned)
+            let outcome = UpgradeHead.read(&buffer, limit: limit, scanned: &scanned)
             if outcome != .needMore || rest.isEmpty {
                 return (outcome, String(buffer: buffer) + String(decoding: rest, as: UTF8.self))
             }
@@ -20,7 +20,7 @@ struct HTTPHeadTests {
         }
     }
 
-    private func head(_ text: String) throws -> HTTPHead {
+    private func head(_ text: String) throws -> UpgradeHead {
         guard case .head(let head) = read(text).0 else { throw Failure() }
         return head
     }
@@ -29,7 +29,7 @@ struct HTTPHeadTests {
 
     @Test(arguments: [1, 2, 5, .max]) func headIsReadHoweverItIsCut(_ piece: Int) {
         let (outcome, rest) = read("GET /a HTTP/1.1\r\nHost:  h \r\nX-A: 1, 2\r\n\r\npayload", piece: piece)
-        var head = HTTPHead()
+        var head = UpgradeHead()
         head.start = ["GET", "/a", "HTTP/1.1"]
         head.headers = [("host", "h"), ("x-a", "1, 2")]
         #expect(outcome == .head(head))
@@ -78,7 +78,7 @@ struct HTTPHeadTests {
 
     @Test func forwardedSourceIsTheFirstAddressAndOnlyOfThoseTrusted() throws {
         let peer = Endpoint(ip: .loopbackV4, port: 1)
-        func source(_ head: HTTPHead, _ trusted: [String]) -> String? {
+        func source(_ head: UpgradeHead, _ trusted: [String]) -> String? {
             head.source(from: peer, trusting: TrustedForwarders(trusted) { _ in }).map { "\($0)" }
         }
         let request = try head("GET / HTTP/1.1\r\nX-Forwarded-For: 203.0.113.9, 10.0.0.1\r\nX-Edge: 1\r\n\r\n")
