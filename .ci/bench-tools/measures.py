@@ -15,15 +15,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from processes import (BenchError, cpu_seconds, echo_server, free_ports, output, resident_kilobytes, running,
-                       wait_until_listening)
+from processes import (BenchError, bare_relay, cpu_seconds, echo_server, free_ports, output, resident_kilobytes,
+                       running, wait_until_listening)
 from protocols import measure_handshakes, measure_protocols
 from scripts import measure_scripts
 from servers import COUNTER, Peers, Server, echo_once
-from table import Row, at_least, at_most
+from table import BARE_RELAY, NO_PROXY, Row, at_least, at_most
 from users import measure_users
 
-NO_PROXY = "no proxy"
 HELD = 3000
 MOVED = 1 << 20
 
@@ -171,21 +170,24 @@ def churn(folder: pathlib.Path, name: str, port: int, seconds: int) -> Churn:
 
 
 def measure_connections(bench: Bench) -> Iterator[Row]:
-    with echo_server(bench.folder) as target, bench.peers.both(target) as servers:
-        costs: dict[str, list[float]] = {server.name: [] for server in servers}
+    with (echo_server(bench.folder) as target, bench.peers.both(target) as servers,
+          bare_relay(bench.folder, target) as (relay, relay_port)):
+        ends = [(server.name, server.pid, server.tunnel) for server in servers]
+        ends.append((BARE_RELAY, relay, relay_port))
+        costs: dict[str, list[float]] = {name: [] for name, _, _ in ends}
 
-        def through(server: Server) -> float:
-            before = cpu_seconds(server.pid)
-            done = churn(bench.folder, server.name, server.tunnel, bench.seconds)
-            costs[server.name].append((cpu_seconds(server.pid) - before) * 1e6 / done.completed)
+        def through(name: str, pid: int, port: int) -> float:
+            before = cpu_seconds(pid)
+            done = churn(bench.folder, name, port, bench.seconds)
+            costs[name].append((cpu_seconds(pid) - before) * 1e6 / done.completed)
             return done.per_second
 
-        for server in servers:
-            churn(bench.folder, server.name, server.tunnel, 1)
-        measures = {server.name: lambda server=server: through(server) for server in servers}
+        for name, _, port in ends:
+            churn(bench.folder, name, port, 1)
+        measures = {end[0]: lambda end=end: through(*end) for end in ends}
         measures[NO_PROXY] = lambda: churn(bench.folder, NO_PROXY, target, bench.seconds).per_second
         what = f"new connections, {CONCURRENT} at a time"
-        yield Row(what, "conn/s", bench.alternate(what, measures, "conn/s"), at_least(1.0))
+        yield Row(what, "conn/s", bench.alternate(what, measures, "conn/s"), at_least(2.0))
         medians = {name: statistics.median(each) for name, each in costs.items()}
         yield Row("CPU of the server, new connections", "us/conn", medians)
 

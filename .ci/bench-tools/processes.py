@@ -25,8 +25,8 @@ def raise_file_limit() -> int:
 
 
 def compile_helpers(folder: pathlib.Path) -> None:
-    for name in ("echo", "clients"):
-        output("cc", "-O2", "-Wall", "-o", folder / name, TOOLS / f"{name}.c")
+    for name in ("echo", "clients", "relay"):
+        output("cc", "-O2", "-Wall", "-pthread", "-o", folder / name, TOOLS / f"{name}.c")
 
 
 def free_ports(count: int) -> list[int]:
@@ -97,6 +97,13 @@ def echo_server(folder: pathlib.Path):
     """The port of an echo server."""
     with running(folder / "echo", stdout=subprocess.PIPE) as process:
         yield int(process.stdout.readline())
+
+
+@contextlib.contextmanager
+def bare_relay(folder: pathlib.Path, target: int):
+    """The process and the port of a relay to `target` that does nothing but relay."""
+    with running(folder / "relay", target, stdout=subprocess.PIPE) as process:
+        yield process.pid, int(process.stdout.readline())
 
 
 def cpu_seconds(pid: int) -> float:

@@ -10,6 +10,7 @@ import pathlib
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 from processes import BenchError, cpu_seconds, free_ports, output, resident_kilobytes, running, wait_until_listening
@@ -50,8 +51,8 @@ class Case:
 
     @property
     def targets(self) -> tuple[float, float] | tuple[None, None]:
-        """The server's CPU per GB, at most so many times v2ray's: upload, download."""
-        if not self.is_known_to_v2ray:
+        """The server's CPU per GB, at most so many times v2ray's: upload, download. None over other transports than TCP."""
+        if self.transport != "raw":
             return None, None
         if self.cipher.startswith("chacha20"):
             return 0.40, 0.25
@@ -117,6 +118,10 @@ class End:
     tunnel: int
 
 
+def medians(figures: dict[str, list[float]]) -> dict[str, float]:
+    return {name: statistics.median(each) for name, each in figures.items()}
+
+
 def ratio_at_most(ratio: float | None) -> Target | None:
     return None if ratio is None else Target(f"<= {ratio:g}x", lambda _, measured: measured <= ratio)
 
@@ -162,7 +167,7 @@ def certificate(folder: pathlib.Path) -> None:
 
 
 def measure_protocols(bench) -> Iterator[Row]:
-    """CPU of the server per GB, for an upload and a download of one stream."""
+    """Speed, and CPU of the server per GB, of an upload and a download of one stream."""
     from measures import transfer
 
     certificate(bench.folder)
@@ -174,52 +179,67 @@ def measure_protocols(bench) -> Iterator[Row]:
             with stage(bench, case, target) as ends:
                 for direction, reverse, ratio in zip(("upload", "download"), (False, True), case.targets):
                     costs: dict[str, list[float]] = {end.name: [] for end in ends}
+                    speeds: dict[str, list[float]] = {end.name: [] for end in ends}
                     for _ in range(bench.rounds):
                         for end in ends:
                             before = cpu_seconds(end.pid)
                             moved = transfer(end.tunnel, reverse, bench.seconds)
                             costs[end.name].append((cpu_seconds(end.pid) - before) / (moved.bytes / 1e9))
+                            speeds[end.name].append(moved.bits_per_second / 1e9)
                     said = ", ".join(f"{name} {' '.join(f'{cost:.2f}' for cost in each)}" for name, each in costs.items())
                     print(f"{case.name}, {direction}: {said} s/GB", file=sys.stderr, flush=True)
-                    medians = {name: statistics.median(each) for name, each in costs.items()}
-                    yield Row(f"{case.label}, {direction}", "s/GB", medians, ratio_at_most(ratio))
+                    what = f"{case.label}, {direction}"
+                    yield Row(what, "Gbit/s", medians(speeds))
+                    yield Row("  CPU of the server", "s/GB", medians(costs), ratio_at_most(ratio))
+
+
+IDLE = 5000
+"""Connections that are held for the memory that each of them needs."""
 
 
 def measure_handshakes(bench) -> Iterator[Row]:
-    """CPU of the server per connection, and its memory per idle connection, of each protocol."""
-    from measures import HELD, churn, expect
+    """New connections, the server's CPU for each, and its memory per idle connection, of each protocol."""
+    from measures import CONCURRENT, churn
     from processes import echo_server
-    import time
 
     certificate(bench.folder)
     with echo_server(bench.folder) as target:
         for case in [case for case in CASES if not bench.cases or case.name in bench.cases]:
-            costs: dict[str, float] = {}
-            memory: dict[str, float] = {}
+            costs: dict[str, list[float]] = {}
+            rates: dict[str, list[float]] = {}
             with stage(bench, case, target) as ends:
                 for end in ends:
                     churn(bench.folder, end.name, end.tunnel, 1)
+                for end in ends * bench.rounds:
                     before = cpu_seconds(end.pid)
                     done = churn(bench.folder, end.name, end.tunnel, bench.seconds)
-                    costs[end.name] = (cpu_seconds(end.pid) - before) * 1e6 / done.completed
+                    costs.setdefault(end.name, []).append((cpu_seconds(end.pid) - before) * 1e6 / done.completed)
+                    rates.setdefault(end.name, []).append(done.per_second)
             # Fresh servers: memory that the load left behind would hide what a connection needs.
             for attempt in range(3):
                 try:
                     with stage(bench, case, target) as ends:
-                        for end in ends:
-                            before = resident_kilobytes(end.pid)
-                            with running(bench.folder / "clients", "hold", end.tunnel, HELD, stdin=subprocess.PIPE,
-                                         stdout=subprocess.PIPE) as clients:
-                                expect(clients, "held")
-                                time.sleep(2)
-                                memory[end.name] = (resident_kilobytes(end.pid) - before) / HELD
+                        memory = {end.name: idle_memory(bench, end) for end in ends}
                     break
                 except BenchError:
                     # v2ray's filter of VMess identifiers takes some new ones for old, and one client then waits for ever.
                     if attempt == 2:
                         raise
-            print(f"{case.name}: {costs} us/conn, {memory} KB", file=sys.stderr, flush=True)
-            yield Row(f"{case.label}, new connections", "us/conn", costs,
-                      ratio_at_most(0.5 if case.is_known_to_v2ray else None))
-            yield Row(f"{case.label}, each of {HELD:,} idle", "KB", memory,
+            print(f"{case.name}: {rates} conn/s, {costs} us/conn, {memory} KB", file=sys.stderr, flush=True)
+            what = f"{case.label}, {CONCURRENT} new connections at a time"
+            yield Row(what, "conn/s", medians(rates))
+            yield Row("  CPU of the server", "us/conn", medians(costs))
+            yield Row(f"  memory, each of {IDLE:,} idle connections", "KB", memory,
                       Target("<= 14", lambda measured, _: measured <= 14))
+
+
+def idle_memory(bench, end: End) -> float:
+    """Kilobytes of the server for each idle connection."""
+    from measures import expect
+
+    before = resident_kilobytes(end.pid)
+    with running(bench.folder / "clients", "hold", end.tunnel, IDLE, stdin=subprocess.PIPE,
+                 stdout=subprocess.PIPE) as clients:
+        expect(clients, "held")
+        time.sleep(2)
+        return (resident_kilobytes(end.pid) - before) / IDLE

@@ -5,7 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-HEADINGS = ("what", "unit", "tidegate", "v2ray", "ratio", "target", "met", "no proxy")
+# Bounds of this machine, where they are known: the same work without a proxy, and by the barest relay (relay.c).
+NO_PROXY = "no proxy"
+BARE_RELAY = "bare relay"
+HEADINGS = ("what", "unit", "tidegate", "v2ray", "ratio", "target", "met", NO_PROXY, BARE_RELAY)
 
 
 @dataclasses.dataclass
@@ -25,7 +28,7 @@ def at_most(figure: float) -> Target:
 
 @dataclasses.dataclass
 class Row:
-    """One line: figures by name (tidegate, v2ray, and no proxy where it is known), and the target if there is one."""
+    """One line: figures by name (tidegate, v2ray, and bounds), and the target if there is one."""
 
     what: str
     unit: str
@@ -47,7 +50,7 @@ class Row:
         shown = {name: figure_text(figure) for name, figure in self.figures.items()}
         ratio = f"{self.ratio:.2f}x" if "v2ray" in self.figures else ""
         return (self.what, self.unit, shown["tidegate"], shown.get("v2ray", ""), ratio,
-                self.target.text if self.target else "", verdict, shown.get("no proxy", ""))
+                self.target.text if self.target else "", verdict, shown.get(NO_PROXY, ""), shown.get(BARE_RELAY, ""))
 
 
 def figure_text(figure: float) -> str:
@@ -56,12 +59,15 @@ def figure_text(figure: float) -> str:
 
 def render(rows: list[Row]) -> str:
     """Text is flush left, figures are flush right."""
-    lines = [HEADINGS, *(row.cells() for row in rows)]
+    cells = [row.cells() for row in rows]
+    filled = [number for number in range(len(HEADINGS)) if any(line[number] for line in cells)]
+    headings, *lines = [[line[number] for number in filled] for line in (HEADINGS, *cells)]
+    lines.insert(0, headings)
     widths = [max(map(len, column)) for column in zip(*lines)]
     return "\n".join(
         "  ".join(
             cell.ljust(width) if heading in ("what", "unit", "target", "met") else cell.rjust(width)
-            for heading, cell, width in zip(HEADINGS, line, widths)
+            for heading, cell, width in zip(headings, line, widths)
         ).rstrip()
         for line in lines
     )
