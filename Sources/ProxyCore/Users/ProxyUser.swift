@@ -6,7 +6,7 @@ package import XrayProtos
 package struct ProxyUser: Sendable {
     package var email: String
     package var level: UInt32
-    /// The account in its canonical form, as GetInboundUsers reports it; absent for users that only a password file knows.
+    /// The account in its canonical form, as GetInboundUsers reports it; absent for a user that the API cannot change.
     package var account: Xray_Common_Serial_TypedMessage?
     /// Shared by all copies.
     package let standing = UserStanding()

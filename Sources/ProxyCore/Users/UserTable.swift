@@ -42,6 +42,15 @@ package final class UserTable<Key: Hashable & Sendable, Credential: Sendable>: S
         guard added else { throw ControlError("\(scope): User \(user.email) already exists.") }
     }
 
+    /// Adds a user whom the key alone makes one: if the e-mail is taken, the API knows it as the other user's.
+    package func keep(_ user: ProxyUser, key: Key, credential: Credential) {
+        named.withLock { named in
+            let name = user.email.lowercased()
+            if !name.isEmpty, named[name] == nil { named[name] = Named(key: key, user: user) }
+            entries.withLock { $0[key] = Entry(user: user, credential: credential) }
+        }
+    }
+
     package func remove(email: String) throws(ControlError) {
         guard !email.isEmpty else { throw ControlError("\(scope): Email must not be empty.") }
         let removed = named.withLock { named in

@@ -41,7 +41,9 @@ package enum ProxyAccount: Sendable {
     case trojan(Xray_Proxy_Trojan_Account)
     case shadowsocks(Xray_Proxy_Shadowsocks_Account)
     case shadowsocks2022(Xray_Proxy_Shadowsocks2022_Account)
-    /// The account of a protocol that this build does not have, and those of outbounds.
+    case socks(Xray_Proxy_Socks_Account)
+    case http(Xray_Proxy_Http_Account)
+    /// The account of a protocol that this build does not have.
     case other(any SwiftProtobuf.Message & Sendable)
 
     /// Nil for a message that is no account.
@@ -68,10 +70,14 @@ package enum ProxyAccount: Sendable {
         case var account as Xray_Proxy_Shadowsocks2022_Account:
             account.unknownFields = .init()
             self = .shadowsocks2022(account)
+        case var account as Xray_Proxy_Socks_Account:
+            account.unknownFields = .init()
+            self = .socks(account)
+        case var account as Xray_Proxy_Http_Account:
+            account.unknownFields = .init()
+            self = .http(account)
         case let account as Xray_Proxy_Hysteria_Account_Account: self = .other(account)
         case let account as Xray_Proxy_Wireguard_PeerConfig: self = .other(account)
-        case let account as Xray_Proxy_Socks_Account: self = .other(account)
-        case let account as Xray_Proxy_Http_Account: self = .other(account)
         default: return nil
         }
     }
@@ -85,6 +91,8 @@ package enum ProxyAccount: Sendable {
             case .trojan(let account): account
             case .shadowsocks(let account): account
             case .shadowsocks2022(let account): account
+            case .socks(let account): account
+            case .http(let account): account
             case .other(let account): account
             }
         do {

@@ -28,6 +28,11 @@ package final class KeyedUsers<Key: Hashable & Sendable, Credential: Sendable>: 
         try table.add(user.user(), key: key, credential: credential)
     }
 
+    /// Adds a user of the configuration, whose e-mail another one may have in another case.
+    package func keep(_ user: ProxyUser, key: Key, credential: Credential) {
+        table.keep(user, key: key, credential: credential)
+    }
+
     package func remove(email: String) throws(ControlError) {
         try table.remove(email: email)
     }

@@ -6,15 +6,13 @@ import ProxyModel
 
 /// What the handshakes of one HTTP proxy share.
 package struct HTTPProxySettings: Sendable {
-    /// Passwords by user name; nil = no authentication.
-    package var accounts: [String: String]?
-    package var level: UInt32
+    /// nil = no authentication.
+    package var users: PasswordUsers?
     /// Requests for a path alone are served too, by their Host field.
     package var allowsTransparent: Bool
 
-    package init(accounts: [String: String]? = nil, level: UInt32 = 0, allowsTransparent: Bool = false) {
-        self.accounts = accounts
-        self.level = level
+    package init(users: PasswordUsers? = nil, allowsTransparent: Bool = false) {
+        self.users = users
         self.allowsTransparent = allowsTransparent
     }
 }
@@ -91,16 +89,14 @@ package struct HTTPHandshake: StreamHandshake {
 
     /// The authenticated user: `.some(nil)` where none is asked for, nil when the credentials are not right.
     private func authenticate(_ head: HTTPRequestHead) -> ProxyUser?? {
-        guard let accounts = settings.accounts else { return .some(nil) }
+        guard let users = settings.users else { return .some(nil) }
         let fields = head.values("proxy-authorization")
         guard fields.count == 1, let field = fields.first, field.prefix(6).lowercased() == "basic ",
             let bytes = Data(base64Encoded: String(field.dropFirst(6))),
             let text = String(bytes: bytes, encoding: .utf8), let colon = text.firstIndex(of: ":")
         else { return nil }
-        let name = String(text[..<colon])
-        guard let password = accounts[name], password.utf8.elementsEqual(text[text.index(after: colon)...].utf8) else {
-            return nil
-        }
-        return .some(ProxyUser(email: name, level: settings.level))
+        let password = text[text.index(after: colon)...].utf8
+        guard let user = users.user(name: String(text[..<colon]), password: password) else { return nil }
+        return .some(user)
     }
 }

@@ -8,14 +8,18 @@ package import XrayProtos
 package final class HTTPInbound: InboundProtocol {
     package let name = "http"
     package let networks: Set<Network> = [.tcp]
-    package var userLevel: UInt32 { settings.level }
+    package let userLevel: UInt32
     private let settings: HTTPProxySettings
 
     package init(_ config: Xray_Proxy_Http_ServerConfig) throws(ControlError) {
+        userLevel = config.userLevel
         settings = HTTPProxySettings(
-            accounts: config.accounts.isEmpty ? nil : config.accounts, level: config.userLevel,
+            users: config.accounts.isEmpty ? nil : try .http(config.accounts, level: config.userLevel),
             allowsTransparent: config.allowTransparent)
     }
+
+    /// Who serves everybody has no users; who has had some serves nobody when the last one is gone.
+    package var users: (any UserManaging)? { settings.users }
 
     package func accept(_ connection: AcceptedConnection) -> any StreamHandshake {
         HTTPHandshake(settings: settings)

@@ -19,8 +19,7 @@ package final class HTTPOutbound: OutboundProtocol {
         var fields: [(name: String, value: String)] = []
         switch endpoint.user?.account {
         case nil: break
-        case .other(let message)?:
-            guard let account = message as? Xray_Proxy_Http_Account else { fallthrough }
+        case .http(let account)?:
             let credentials = Data("\(account.username):\(account.password)".utf8).base64EncodedString()
             fields.append(("Proxy-Authorization", "Basic \(credentials)"))
         default: throw ControlError("\(scope): the server's account is not of HTTP")

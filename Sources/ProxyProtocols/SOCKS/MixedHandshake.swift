@@ -18,10 +18,10 @@ package struct MixedHandshake: StreamHandshake {
         if chosen == nil {
             guard let first = buffer.getInteger(at: buffer.readerIndex, as: UInt8.self) else { return .needMore }
             switch first {
-            case SOCKS.version4: chosen = SOCKS4Handshake(isAllowed: settings.accounts == nil)
+            case SOCKS.version4: chosen = SOCKS4Handshake(isAllowed: settings.users == nil)
             case SOCKS.version5: chosen = SOCKS5Handshake(settings: settings, local: local)
             default:
-                chosen = HTTPHandshake(settings: HTTPProxySettings(accounts: settings.accounts, level: settings.level))
+                chosen = HTTPHandshake(settings: HTTPProxySettings(users: settings.users))
             }
         }
         return chosen?.receive(&buffer) ?? .needMore

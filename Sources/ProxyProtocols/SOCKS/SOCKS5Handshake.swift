@@ -40,13 +40,13 @@ package struct SOCKS5Handshake: StreamHandshake {
         guard let count = rest.readInteger(as: UInt8.self), let methods = rest.readSlice(length: Int(count)) else {
             return .needMore
         }
-        let wanted = settings.accounts == nil ? SOCKS.noAuthentication : SOCKS.userPassword
+        let wanted = settings.users == nil ? SOCKS.noAuthentication : SOCKS.userPassword
         guard methods.readableBytesView.contains(wanted) else {
             let reply = ByteBuffer(bytes: [SOCKS.version5, SOCKS.noAcceptableMethod])
             return .reject(HandshakeRejection("no acceptable method", reply: reply))
         }
         buffer = rest
-        state = settings.accounts == nil ? .request : .password
+        state = settings.users == nil ? .request : .password
         return .reply(ByteBuffer(bytes: [SOCKS.version5, wanted]))
     }
 
@@ -58,13 +58,11 @@ package struct SOCKS5Handshake: StreamHandshake {
             let passwordLength = rest.readInteger(as: UInt8.self),
             let password = rest.readSlice(length: Int(passwordLength))
         else { return .needMore }
-        guard let expected = settings.accounts?[name],
-            password.readableBytesView.elementsEqual(expected.utf8)
-        else {
+        guard let user = settings.users?.user(name: name, password: password.readableBytesView) else {
             return .reject(HandshakeRejection("wrong password", reply: ByteBuffer(bytes: [1, 0xff])))
         }
         buffer = rest
-        user = ProxyUser(email: name, level: settings.level)
+        self.user = user
         state = .request
         return .reply(ByteBuffer(bytes: [1, 0]))
     }

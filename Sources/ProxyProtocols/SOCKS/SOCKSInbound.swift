@@ -8,20 +8,23 @@ package import XrayProtos
 package final class SOCKSInbound: InboundProtocol {
     package let name = "socks"
     package let networks: Set<Network> = [.tcp]
-    package var userLevel: UInt32 { settings.level }
+    package let userLevel: UInt32
     private let settings: SOCKSSettings
 
     package init(_ config: Xray_Proxy_Socks_ServerConfig) throws(ControlError) {
-        let accounts: [String: String]?
+        let users: PasswordUsers?
         switch config.authType {
-        case .noAuth: accounts = nil
-        case .password: accounts = config.accounts
+        case .noAuth: users = nil
+        case .password: users = try .socks(config.accounts, level: config.userLevel)
         case .UNRECOGNIZED(let value): throw ControlError("proxy/socks: unknown auth type: \(value)")
         }
+        userLevel = config.userLevel
         settings = SOCKSSettings(
-            accounts: accounts, level: config.userLevel, servesDatagrams: config.udpEnabled,
-            announced: try config.address.host())
+            users: users, servesDatagrams: config.udpEnabled, announced: try config.address.host())
     }
+
+    /// Who asks nobody for a name has no users.
+    package var users: (any UserManaging)? { settings.users }
 
     package func accept(_ connection: AcceptedConnection) -> any StreamHandshake {
         MixedHandshake(settings: settings, local: connection.local)
@@ -30,19 +33,15 @@ package final class SOCKSInbound: InboundProtocol {
 
 /// What the handshakes of one SOCKS inbound share.
 package struct SOCKSSettings: Sendable {
-    /// Passwords by user name; nil = no authentication.
-    package var accounts: [String: String]?
-    package var level: UInt32
+    /// nil = no authentication.
+    package var users: PasswordUsers?
     /// UDP ASSOCIATE is served.
     package var servesDatagrams: Bool
     /// What the reply to UDP ASSOCIATE names in place of the address that the connection came in on.
     package var announced: Address?
 
-    package init(
-        accounts: [String: String]? = nil, level: UInt32 = 0, servesDatagrams: Bool = false, announced: Address? = nil
-    ) {
-        self.accounts = accounts
-        self.level = level
+    package init(users: PasswordUsers? = nil, servesDatagrams: Bool = false, announced: Address? = nil) {
+        self.users = users
         self.servesDatagrams = servesDatagrams
         self.announced = announced
     }

@@ -16,8 +16,7 @@ package final class SOCKSOutbound: OutboundProtocol {
             config.hasServer ? config.server : nil, scope: scope, missing: "no target server found")
         switch endpoint.user?.account {
         case nil: account = nil
-        case .other(let message)?:
-            guard let given = message as? Xray_Proxy_Socks_Account else { fallthrough }
+        case .socks(let given)?:
             guard given.username.utf8.count <= 255, given.password.utf8.count <= 255 else {
                 throw ControlError("\(scope): the server's user name or password is longer than 255 bytes")
             }

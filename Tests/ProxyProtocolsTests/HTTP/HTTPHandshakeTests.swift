@@ -7,10 +7,16 @@ import Testing
 @testable import ProxyProtocols
 
 struct HTTPHandshakeTests {
+    private let users: PasswordUsers
+
+    init() throws {
+        users = try .http(["carol": "p:w"], level: 1)
+    }
+
     private func open() -> any StreamHandshake { HTTPHandshake(settings: HTTPProxySettings()) }
 
     private func closed() -> any StreamHandshake {
-        HTTPHandshake(settings: HTTPProxySettings(accounts: ["carol": "p:w"], level: 1))
+        HTTPHandshake(settings: HTTPProxySettings(users: users))
     }
 
     private func transparent() -> any StreamHandshake {

@@ -36,9 +36,9 @@ struct SOCKSClientHandshakeTests {
         #expect(run(SOCKSClientHandshake(target: target, account: account), answer: bytes(answer)).end == end)
     }
 
-    @Test func ourServerUnderstandsIt() {
+    @Test func ourServerUnderstandsIt() throws {
         let request = bytes("050102 0101750170 050100030b6578616d706c652e636f6d01bb")
-        let settings = SOCKSSettings(accounts: ["u": "p"])
+        let settings = SOCKSSettings(users: try .socks(["u": "p"], level: 0))
         let outcome = run(MixedHandshake(settings: settings, local: connection.local), request)
         let sent = run(
             SOCKSClientHandshake(target: target, account: account), answer: bytes(outcome.replies.joined()))

@@ -7,12 +7,18 @@ import Testing
 @testable import ProxyProtocols
 
 struct SOCKSHandshakeTests {
+    private let users: PasswordUsers
+
+    init() throws {
+        users = try .socks(["u": "p"], level: 3)
+    }
+
     private func open() -> any StreamHandshake {
         MixedHandshake(settings: SOCKSSettings(servesDatagrams: true), local: connection.local)
     }
 
     private func closed() -> any StreamHandshake {
-        MixedHandshake(settings: SOCKSSettings(accounts: ["u": "p"], level: 3), local: connection.local)
+        MixedHandshake(settings: SOCKSSettings(users: users), local: connection.local)
     }
 
     @Test func connectWithoutAuthentication() {
