@@ -11,8 +11,8 @@ extension ProxyCore {
         services.stats.find(name)?.value
     }
 
-    /// In no order. They are counted since the start, in memory that does not grow with the number of attempts.
-    package var rejectedHandshakes: [RejectedHandshakes] { services.rejections.all }
+    /// In the order of the first ones; none without statistics.
+    package var rejectedHandshakes: [RejectedHandshakes] { RejectedHandshakes.all(in: services.stats) }
 
     package func counterTotals(_ pattern: String) async -> [Xray_App_Stats_Command_Stat] {
         services.stats.totals(pattern: pattern).map { reading in

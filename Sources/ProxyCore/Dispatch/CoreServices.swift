@@ -17,10 +17,9 @@ final class CoreServices: Sendable {
     let resolver: Resolver
     let dialer: Dialer
     let decisions: RoutingFeed
+    let rejections: RejectionCounts
     /// Sources of datagrams that came in by mux.
     let xudp = XUDPSources()
-    /// Handshakes that were refused, by reason.
-    let rejections: RejectionCounts
     private let wall: @Sendable () -> Date
     private let nextFlowID = Atomic<UInt64>(1)
     let publishesLogLines = Atomic<Bool>(false)
@@ -39,7 +38,7 @@ final class CoreServices: Sendable {
         self.wall = wall
         self.dialer = Dialer(resolver: resolver)
         self.decisions = RoutingFeed()
-        self.rejections = RejectionCounts()
+        self.rejections = RejectionCounts(stats: policy.countsRejections ? stats : nil)
     }
 
     /// A routed session: where it goes, and how the access log tells of it.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import NIOCore
 import Synchronization
+import Telemetry
 
-/// How many handshakes each inbound refused, by reason. Reasons are a protocol's fixed words, so the table stays small.
+/// Counts the handshakes and datagrams that inbounds refuse, by reason (see ``RejectedHandshakes``).
 final class RejectionCounts: Sendable {
     private struct Key: Hashable, Sendable {
         var inbound: String
@@ -17,11 +18,15 @@ final class RejectionCounts: Sendable {
 
     private static let pauseBetweenLines = TimeAmount.seconds(1)
 
-    private let counts = Mutex<[Key: Int]>([:])
+    private let stats: StatsRegistry?
     private let untold = Mutex<[Key: Untold]>([:])
 
+    /// - Parameter stats: Where the counters are made; nil = nothing is counted.
+    init(stats: StatsRegistry?) { self.stats = stats }
+
     func count(inbound: String, reason: String) {
-        counts.withLock { $0[Key(inbound: inbound, reason: reason), default: 0] += 1 }
+        guard let stats, !inbound.isEmpty else { return }
+        RejectedHandshakes.counter(reason, of: inbound, in: stats).add(1)
     }
 
     /// Counts one of possibly very many.
@@ -39,16 +44,4 @@ final class RejectionCounts: Sendable {
             return entry.count
         }
     }
-
-    var all: [RejectedHandshakes] {
-        counts.withLock { $0 }.map { RejectedHandshakes(inbound: $0.inbound, reason: $0.reason, count: $1) }
-    }
-}
-
-/// How many handshakes an inbound refused for one reason.
-package struct RejectedHandshakes: Sendable, Equatable {
-    package let inbound: String
-    /// The protocol's words, as in the log: `unknown user`, `replayed request`, `wrong time` …
-    package let reason: String
-    package let count: Int
 }

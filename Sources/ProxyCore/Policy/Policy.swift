@@ -25,6 +25,8 @@ package struct Policy: Sendable {
     package var countsInboundDownlink = false
     package var countsOutboundUplink = false
     package var countsOutboundDownlink = false
+    /// Refused handshakes of inbounds that have a tag.
+    package var countsRejections = false
 
     package init() {}
 
@@ -39,6 +41,7 @@ package struct Policy: Sendable {
         countsInboundDownlink = system.inboundDownlink
         countsOutboundUplink = system.outboundUplink
         countsOutboundDownlink = system.outboundDownlink
+        countsRejections = true
     }
 
     package func level(_ number: UInt32) -> LevelPolicy {

@@ -72,7 +72,7 @@ import XrayProtos
             for _ in 0..<16 { try UDPSocket().send(first, to: stage.port) }
         }
         try await eventually {
-            stage.core.services.rejections.all.first { $0.reason == "replayed datagram" }?.count == 16
+            stage.core.rejectedHandshakes.first { $0.reason == "replayed datagram" }?.count == 16
         }
         #expect(await stage.core.flowCount() == 16)
         await stage.stop()
