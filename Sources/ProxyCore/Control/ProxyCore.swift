@@ -199,7 +199,8 @@ package final class ProxyCore: Sendable {
         guard let proto = try factory.makeInbound(config.proxySettings) else {
             throw ControlError("\(scope): not an inbound proxy.")
         }
-        let transport = try InboundTransport(receiver.streamSettings, tag: config.tag, log: services.log)
+        let transport = try InboundTransport(
+            receiver.streamSettings, tag: config.tag, speaksHTTP1: proto.speaksHTTP1, log: services.log)
         let plan = try ListenPlan(receiver)
         let redirection = Redirection(receiver)
         guard redirection != .redirect || !proto.networks.contains(.udp) || proto.datagramFormat != nil else {
@@ -225,6 +226,11 @@ package final class ProxyCore: Sendable {
     ) throws(ControlError) -> Outbound {
         let scope = "app/proxyman/outbound"
         guard config.hasProxySettings else { throw ControlError("\(scope): proxy_settings is missing") }
+        // What is wrong with the sender's settings is told first.
+        let proto = Result { () throws(ControlError) in
+            try factory.makeOutbound(config.proxySettings, assets: assets)
+        }
+        let speaksHTTP1 = (try? proto.get())?.speaksHTTP1 ?? false
         var transport = OutboundTransport.raw
         var sendThrough: SendThrough?
         var mux: MuxSettings?
@@ -235,7 +241,8 @@ package final class ProxyCore: Sendable {
                     throw ControlError("\(scope): settings is not SenderConfig")
                 }
                 mux = try MuxSettings(sender.multiplexSettings)
-                transport = try OutboundTransport(sender, tag: config.tag, log: services.log)
+                transport = try OutboundTransport(
+                    sender, tag: config.tag, speaksHTTP1: speaksHTTP1, log: services.log)
                 sendThrough = try SendThrough(sender)
                 guard sender.targetStrategy == .asIs else {
                     throw ControlError("\(scope): targetStrategy is not available; freedom has a domainStrategy")
@@ -244,7 +251,7 @@ package final class ProxyCore: Sendable {
                 throw ControlError(typed: error)
             }
         }
-        guard let proto = try factory.makeOutbound(config.proxySettings, assets: assets) else {
+        guard let proto = try proto.get() else {
             throw ControlError("\(scope): not an outbound handler")
         }
         var config = config

@@ -43,6 +43,8 @@ package protocol InboundProtocol: AnyObject, Sendable {
     func accept(_ connection: AcceptedConnection) -> any StreamHandshake
     /// Streams may ask to pass the inbound's TLS by (see ``DirectCopyCodec``).
     var copiesDirectly: Bool { get }
+    /// Its bytes are HTTP/1 when nothing else carries them, so that TLS must not agree on another version.
+    var speaksHTTP1: Bool { get }
     /// Reads the datagrams on the inbound's own UDP port; nil where they have no header, `packetTarget` then answers.
     var datagramFormat: (any InboundDatagramFormat)? { get }
     /// Where a datagram without a header that arrived on the inbound's own UDP port goes; nil = drop it.
@@ -55,6 +57,7 @@ extension InboundProtocol {
     package var users: (any UserManaging)? { nil }
     package var servesRemoteUsers: Bool { false }
     package var copiesDirectly: Bool { false }
+    package var speaksHTTP1: Bool { false }
     package var datagramFormat: (any InboundDatagramFormat)? { nil }
     package func packetTarget(local: Endpoint, original: Endpoint?) -> Destination? { nil }
 }

@@ -11,12 +11,15 @@ package protocol OutboundProtocol: AnyObject, Sendable {
     func packets(for session: Session) -> PacketPlan
     /// Sessions go to their targets, and not to a server, unless another outbound carries them.
     var isDirect: Bool { get }
+    /// Its bytes are HTTP/1 when nothing else carries them, so that TLS must not agree on another version.
+    var speaksHTTP1: Bool { get }
     /// Whether datagrams to this target go with those to other targets of the same source; asked once for each target.
     func sharing(_ target: Destination) -> PacketSharing
 }
 
 extension OutboundProtocol {
     package var isDirect: Bool { false }
+    package var speaksHTTP1: Bool { false }
     package func sharing(_ target: Destination) -> PacketSharing { .shared }
 }
 

@@ -24,8 +24,11 @@ struct InboundTransport: Sendable {
     /// Bytes go from the socket to the protocol as they are; nothing is added to the channel.
     var isRaw: Bool { !acceptsProxyHeader && tls == nil && upgrade == nil && grpc == nil }
 
+    /// - Parameter speaksHTTP1: What ``InboundProtocol/speaksHTTP1`` says.
     /// - Throws: ``ControlError`` for settings that cannot be used, and for what this build does not have.
-    init(_ config: Xray_Transport_Internet_StreamConfig, tag: String, log: CoreLog) throws(ControlError) {
+    init(
+        _ config: Xray_Transport_Internet_StreamConfig, tag: String, speaksHTTP1: Bool, log: CoreLog
+    ) throws(ControlError) {
         do {
             let effective = try config.effective()
             socket = try SocketPlan(config.socketSettings, .listening)
@@ -39,7 +42,7 @@ struct InboundTransport: Sendable {
             switch effective.transport {
             case .raw:
                 upgrade = nil
-                alpn = ["h2", "http/1.1"]
+                if !speaksHTTP1 { alpn = ["h2", "http/1.1"] }
             case .webSocket(let config):
                 upgrade = .webSocket(WebSocketServerPlan(config, forwarders: forwarders))
             case .httpUpgrade(let config):

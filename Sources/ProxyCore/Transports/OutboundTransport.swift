@@ -35,8 +35,11 @@ struct OutboundTransport: Sendable {
         grpc = nil
     }
 
+    /// - Parameter speaksHTTP1: What ``OutboundProtocol/speaksHTTP1`` says.
     /// - Throws: ``ControlError`` for settings that cannot be used, and for what this build does not have.
-    init(_ sender: Xray_App_Proxyman_SenderConfig, tag: String, log: CoreLog) throws(ControlError) {
+    init(
+        _ sender: Xray_App_Proxyman_SenderConfig, tag: String, speaksHTTP1: Bool, log: CoreLog
+    ) throws(ControlError) {
         let config = sender.streamSettings
         do {
             let effective = try config.effective()
@@ -50,7 +53,7 @@ struct OutboundTransport: Sendable {
             switch effective.transport {
             case .raw:
                 upgrade = nil
-                alpn = ["h2", "http/1.1"]
+                if !speaksHTTP1 { alpn = ["h2", "http/1.1"] }
             case _ where dialer.isEmpty && !proxy.isEmpty && !sender.proxySettings.transportLayerProxy:
                 // As in the original: proxySettings without transportLayer carry the protocol, over TLS at most.
                 log.write(
@@ -58,7 +61,7 @@ struct OutboundTransport: Sendable {
                     "the transport \(config.protocolName) of the outbound \(tag) is not used with proxySettings; "
                         + "set transportLayer, or sockopt.dialerProxy")
                 upgrade = nil
-                alpn = ["h2", "http/1.1"]
+                if !speaksHTTP1 { alpn = ["h2", "http/1.1"] }
             case .webSocket(let config):
                 if !config.host.isEmpty { host = config.host }
                 upgrade = .webSocket(WebSocketClientPlan(config, host: host))

@@ -8,6 +8,7 @@ package import XrayProtos
 package final class HTTPInbound: InboundProtocol {
     package let name = "http"
     package let networks: Set<Network> = [.tcp]
+    package let speaksHTTP1 = true
     package let userLevel: UInt32
     private let settings: HTTPProxySettings
 

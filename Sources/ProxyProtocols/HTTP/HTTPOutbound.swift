@@ -8,6 +8,7 @@ package import XrayProtos
 /// Sends streams through an HTTP/1 proxy by CONNECT.
 package final class HTTPOutbound: OutboundProtocol {
     package let name = "http"
+    package let speaksHTTP1 = true
     private let server: Destination
     /// Name and value, ready to be written.
     private let fields: [(name: String, value: String)]

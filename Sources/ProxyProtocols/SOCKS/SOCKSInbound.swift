@@ -8,6 +8,7 @@ package import XrayProtos
 package final class SOCKSInbound: InboundProtocol {
     package let name = "socks"
     package let networks: Set<Network> = [.tcp]
+    package let speaksHTTP1 = true
     package let userLevel: UInt32
     private let settings: SOCKSSettings
 
