@@ -62,18 +62,18 @@ package struct BytePattern: Sendable {
         return Array(block[start..<start + min(count, Self.period)])
     }
 
-    /// Sends so many bytes to something that echoes them, and checks what comes back meanwhile.
+    /// Sends so many bytes to something that echoes them, and checks every byte that comes back meanwhile.
     package func exchange(with client: TCPClient, bytes total: Int) throws {
         let failure = FailureBox()
         let pattern = self
         // One thread sends, the other receives.
         nonisolated(unsafe) let client = client
         let writer = Thread {
+            let part = pattern.bytes(at: 0, count: Self.period)
             var sent = 0
             do {
                 while sent < total {
-                    let part = pattern.bytes(at: sent, count: total - sent)
-                    try client.send(part)
+                    try client.send(total - sent < part.count ? Array(part[..<(total - sent)]) : part)
                     sent += part.count
                 }
             } catch {
@@ -82,14 +82,20 @@ package struct BytePattern: Sendable {
         }
         writer.start()
         var received = 0
+        var part = [UInt8](repeating: 0, count: Self.period)
         while received < total {
-            let part = try client.receive(min(65_521, total - received))
-            guard !part.isEmpty else { throw Failure("closed after \(received) of \(total) bytes; \(failure.text)") }
-            guard part == bytes(at: received, count: part.count) else {
-                throw Failure("other bytes came back behind \(received)")
+            let isRight = try part.withUnsafeMutableBytes { part in
+                let count = try client.receive(into: part)
+                guard count > 0 else {
+                    throw Failure("closed after \(received) of \(total) bytes; \(failure.text)")
+                }
+                let start = received % Self.period
+                received += count
+                return block.withUnsafeBytes { memcmp($0.baseAddress! + start, part.baseAddress!, count) == 0 }
             }
-            received += part.count
+            guard isRight else { throw Failure("other bytes came back before \(received)") }
         }
+        guard received == total else { throw Failure("\(received) bytes came back, not \(total)") }
     }
 }
 

@@ -79,6 +79,13 @@ package final class TCPClient {
         shutdown(descriptor, Int32(SHUT_WR))
     }
 
+    /// Fills some of the buffer and tells how much; 0 at the end of the stream.
+    package func receive(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+        let count = recv(descriptor, buffer.baseAddress, buffer.count, 0)
+        guard count >= 0 else { throw Failure("receive: \(String(cString: strerror(errno)))") }
+        return count
+    }
+
     /// Up to `limit` bytes; empty at the end of the stream.
     package func receive(_ limit: Int = 65_536) throws -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: limit)

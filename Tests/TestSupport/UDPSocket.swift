@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 
-/// A blocking UDP socket on 127.0.0.1, with a time-out of some seconds.
+/// A blocking UDP socket on 127.0.0.1, with a time-out.
 package final class UDPSocket: @unchecked Sendable {  // the descriptor never changes; the kernel serialises calls
     package let port: UInt16
     private let descriptor: Int32
 
-    package init() throws {
+    /// - Parameter timeout: How long ``receive()`` waits, in seconds.
+    package init(timeout: Int = 10) throws {
         descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
-        var limit = timeval(tv_sec: 10, tv_usec: 0)
+        var limit = timeval(tv_sec: timeout, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         var address = TCPClient.loopback(0)
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)

@@ -97,6 +97,9 @@ struct InteropCase: Sendable, CustomTestStringConvertible {
         "\(proto.name)\(proto.label) over \(transport.name), \(client.rawValue) → \(server.rawValue)"
     }
 
+    /// Somebody else's program is at one end.
+    var isForeign: Bool { client != server }
+
     /// Every protocol over every transport: v2ray at either end where it has the transport, else Tidegate at both.
     static func matrix(_ protocols: [InteropProtocol], _ transports: [InteropTransport]) -> [InteropCase] {
         protocols.flatMap { proto in

@@ -24,14 +24,16 @@ extension InteropProtocol {
     static func shadowsocks(_ label: String) -> InteropProtocol {
         let method = label.dropFirst()
         return InteropProtocol(name: "shadowsocks", label: label) { _ in
-            #"{"method": "\#(method)", "password": "secret", "network": "tcp"}"#
+            #"{"method": "\#(method)", "password": "secret", "network": "tcp,udp"}"#
         } outbound: { _, port in
             #"{"servers": [{"address": "127.0.0.1", "port": \#(port), "method": "\#(method)", "password": "secret"}]}"#
         }
     }
 
     static let socks = InteropProtocol(name: "socks") { _ in
-        #"{"auth": "password", "accounts": [{"user": "u", "pass": "p"}]}"#
+        """
+        {"auth": "password", "accounts": [{"user": "u", "pass": "p"}], "udp": true, "ip": "127.0.0.1"}
+        """
     } outbound: { _, port in
         #"{"servers": [{"address": "127.0.0.1", "port": \#(port), "users": [{"user": "u", "pass": "p"}]}]}"#
     }

@@ -2,7 +2,7 @@
 import Foundation
 import TestSupport
 
-/// The two programs of a case, started: a tunnel in the client's ends at a target behind the server.
+/// The two programs of a case, started: a tunnel in the client's, for streams and datagrams, ends at a target behind the server.
 final class InteropStage {
     /// Where the client's tunnel listens.
     let port: UInt16
@@ -25,7 +25,7 @@ final class InteropStage {
             """
             {"log": {"loglevel": "info", "access": "none"}, \(Self.patience),
              "inbounds": [{"listen": "127.0.0.1", "port": \(port), "protocol": "dokodemo-door",
-               "settings": {"address": "127.0.0.1", "port": \(target), "network": "tcp"}}],
+               "settings": {"address": "127.0.0.1", "port": \(target), "network": "tcp,udp"}}],
              "outbounds": [{"tag": "out", "protocol": "\(cell.proto.name)",
                "settings": \(cell.proto.outbound(cell.client, between)), "streamSettings": \(cell.transport.client)}]}
             """)

@@ -5,35 +5,26 @@ import Testing
 
 /// Every protocol over every transport, against other people's programs.
 @Suite(.serialized) struct InteropTests {
-    /// Every transport is crossed with protocols of every kind: without a cipher, with its own, and with a preface.
+    /// Transports that v2ray has, and the others with Tidegate at both ends.
     static let cases =
         InteropCase.matrix([.vless], InteropTransport.all)
         + InteropCase.matrix(
-            [.vmess(" aes-128-gcm"), .trojan, .shadowsocks(" aes-128-gcm")],
+            [.vmess(" aes-128-gcm"), .trojan, .shadowsocks(" aes-128-gcm"), .socks, .http],
             [.raw, .tls, .webSocket, .webSocketTLS, .grpc, .grpcTLS])
         + InteropCase.matrix(
             [
                 .vmess(" chacha20-poly1305"), .vmess(" auto"), .shadowsocks(" aes-256-gcm"),
-                .shadowsocks(" chacha20-poly1305"), .socks, .http,
+                .shadowsocks(" chacha20-poly1305"),
             ], [.raw])
-
-    /// What each connection moves each way; a debug build shares two cores with the other end.
-    private static let bulk = 8 << 20
 
     @Test(arguments: cases)
     func bytesArriveWholeAndInOrder(_ cell: InteropCase) async throws {
         let echo = try EchoServer()
         try await offPool {
             let stage = try InteropStage(cell, target: echo.port)
-            let pattern = BytePattern()
             do {
-                try pattern.exchange(with: try TCPClient(port: stage.port, timeout: 60), bytes: Self.bulk)
-                let talker = try TCPClient(port: stage.port, timeout: 20)
-                for round in 0..<200 {
-                    let message = pattern.bytes(at: round * 97, count: 1 + round % 150)
-                    try talker.send(message)
-                    guard try talker.receive(exactly: message.count) == message else { throw Failure("round \(round)") }
-                }
+                try InteropTraffic.stream(to: stage.port, bytes: cell.isForeign ? InteropTraffic.bulk : 8 << 20)
+                try InteropTraffic.messages(to: stage.port)
             } catch {
                 Issue.record("\(error)\n\(stage.output)")
             }

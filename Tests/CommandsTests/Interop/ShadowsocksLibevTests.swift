@@ -9,6 +9,9 @@ import Testing
         "aes-128-gcm", "aes-256-gcm", "chacha20-ietf-poly1305", "xchacha20-ietf-poly1305",
     ]
 
+    /// Its buffers for datagrams are made for this size of packets.
+    private static let longest = "65535"
+
     /// `ss-tunnel` → our inbound.
     @Test(arguments: methods) func fromATunnel(_ method: String) async throws {
         try await exchange { echo, datagrams in
@@ -21,7 +24,7 @@ import Testing
                     "ss-tunnel",
                     [
                         "-s", "127.0.0.1", "-p", "\(between)", "-b", "127.0.0.1", "-l", "\(port)", "-k", "secret",
-                        "-m", method, "-L", "127.0.0.1:\(target)", "-u",
+                        "-m", method, "-L", "127.0.0.1:\(target)", "-u", "--mtu", Self.longest,
                     ])
                 try peer.start(waitingFor: port)
                 return peer
@@ -36,7 +39,8 @@ import Testing
             let between = try TCPClient.freePort()
             let ports = (stream: try TCPClient.freePort(), datagrams: try TCPClient.freePort())
             let peer = try PeerProcess(
-                "ss-server", ["-s", "127.0.0.1", "-p", "\(between)", "-k", "secret", "-m", method, "-u"])
+                "ss-server",
+                ["-s", "127.0.0.1", "-p", "\(between)", "-k", "secret", "-m", method, "-u", "--mtu", Self.longest])
             try peer.start(waitingFor: between)
             let own = try TidegateProcess(
                 configuration: """
@@ -76,13 +80,9 @@ import Testing
             let stage = try set(echo.port, datagrams.port)
             do {
                 // shadowsocks-libev ends both directions with the first, so the stream stays open.
-                try BytePattern().exchange(with: TCPClient(port: stage.stream, timeout: 60), bytes: 8 << 20)
-                let socket = try UDPSocket()
-                for size in [1, 100, 1_300] {
-                    let datagram = (0..<size).map { UInt8(truncatingIfNeeded: $0 &+ size) }
-                    try socket.send(datagram, to: stage.datagrams)
-                    guard try socket.receive().bytes == datagram else { throw Failure("a datagram has changed") }
-                }
+                try InteropTraffic.stream(to: stage.stream)
+                try InteropTraffic.messages(to: stage.stream)
+                try InteropTraffic.datagrams(InteropTraffic.sizes + [9_000, 64_000, 65_300], to: stage.datagrams)
             } catch {
                 Issue.record("\(error)\ntidegate: \(stage.own.output)\npeers: \(stage.peers.map(\.output))")
             }

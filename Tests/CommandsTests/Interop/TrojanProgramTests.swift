@@ -85,13 +85,10 @@ import Testing
         try await offPool {
             let stage = try set(echo.port, datagrams.port)
             do {
-                try BytePattern().exchange(with: TCPClient(port: stage.stream, timeout: 60), bytes: 8 << 20)
-                let socket = try UDPSocket()
-                for size in [1, 100, 1_400, 8_000] {
-                    let datagram = (0..<size).map { UInt8(truncatingIfNeeded: $0 &+ size) }
-                    try socket.send(datagram, to: stage.datagrams)
-                    guard try socket.receive().bytes == datagram else { throw Failure("a datagram has changed") }
-                }
+                try InteropTraffic.stream(to: stage.stream)
+                try InteropTraffic.messages(to: stage.stream)
+                // Its buffers hold 8 KiB with the header of the datagram.
+                try InteropTraffic.datagrams(InteropTraffic.sizes + [8_000], to: stage.datagrams)
             } catch {
                 Issue.record("\(error)\ntidegate: \(stage.own.output)\npeers: \(stage.peers.map(\.output))")
             }
