@@ -20,6 +20,13 @@ final class ClientCall {
     var isEnded = false
     var waitingWrites: [WriteTicket] = []
     var timer: Scheduled<Void>?
+    /// The messages of the request so far, for as long as the server may turn out not to have looked at it; nil = the call cannot be
+    /// made a second time.
+    private var replay: [ByteBuffer]? = []
+    private var replayBytes = 0
+
+    /// Octets of a request that are kept for a second time.
+    static let replayLimit = 256 * 1024
 
     init(path: String, metadata: GRPCMetadata, timeout: TimeAmount?, messageLimit: Int, eventLoop: any EventLoop) {
         self.path = path
@@ -46,6 +53,7 @@ final class ClientCall {
     func end(_ status: GRPCStatus) {
         guard !isEnded else { return }
         isEnded = true
+        commit()
         timer?.cancel()
         timer = nil
         inbound?.finish(status.code == .ok ? nil : status)
@@ -54,6 +62,28 @@ final class ClientCall {
         backlog.removeAll()
         let reason = status.code == .ok ? GRPCStatus(.cancelled, "the call has ended") : status
         for ticket in tickets { ticket.finish(reason) }
+    }
+
+    /// A message goes to a stream.
+    func keep(_ message: ByteBuffer) {
+        replayBytes += message.readableBytes
+        if replayBytes > Self.replayLimit { commit() } else { replay?.append(message) }
+    }
+
+    /// The server has begun to answer: the call is its.
+    func commit() { replay = nil }
+
+    /// Makes it a call that has not been started, once; false if it cannot be.
+    func rewind() -> Bool {
+        guard !isEnded, !hasHeaders, let messages = replay else { return false }
+        replay = nil
+        stream = nil
+        connection = nil
+        let tickets = waitingWrites
+        waitingWrites.removeAll()
+        for ticket in tickets { ticket.finish() }
+        backlog = messages.map { ($0, WriteTicket()) }
+        return true
     }
 
     /// The reader has taken enough: the server may send more.

@@ -15,6 +15,7 @@ final class ClientConnection {
     private var hasEnded = false
     private var isClosing = false
     private var onUnusable: ((ClientConnection) -> Void)?
+    private var onRefused: ((ClientCall) -> Void)?
 
     private init(
         configuration: GRPCClientConfiguration, authority: String, eventLoop: any EventLoop, session: HTTP2Session
@@ -25,11 +26,12 @@ final class ClientConnection {
         self.session = session
     }
 
-    /// Adds the connection's handler to the channel. `onUnusable` is called once, on the event loop, when no further call may be
-    /// started.
+    /// Adds the connection's handler to the channel. On the event loop, `onUnusable` is called once, when no further call may be
+    /// started, and `onRefused` with calls that the server has not looked at and that may be started anew; without it they
+    /// end.
     static func add(
         to channel: any Channel, configuration: GRPCClientConfiguration, authority: String,
-        onUnusable: @escaping (ClientConnection) -> Void
+        onRefused: ((ClientCall) -> Void)? = nil, onUnusable: @escaping (ClientConnection) -> Void
     ) throws {
         let session = try HTTP2Session(
             options: HTTP2Session.Options(
@@ -40,6 +42,7 @@ final class ClientConnection {
         let handler = HTTP2ConnectionHandler(session: session, calls: connection, reading: .always)
         connection.handler = handler
         connection.onUnusable = onUnusable
+        connection.onRefused = onRefused
         try channel.pipeline.syncOperations.addHandler(handler)
     }
 
@@ -85,8 +88,8 @@ final class ClientConnection {
             while calls.count <= slot { calls.append(nil) }
             calls[slot] = call
         } catch {
-            call.end(error)
             retire()
+            refused(call, error)
             return
         }
         let backlog = call.backlog
@@ -98,6 +101,7 @@ final class ClientConnection {
 
     func write(_ message: ByteBuffer, of call: ClientCall, _ ticket: WriteTicket) {
         guard let stream = call.stream else { return }
+        call.keep(message)
         if configuration.compressesRequests, message.readableBytes >= configuration.minCompressedSize,
             let compressed = Gzip.compress(message)
         {
@@ -196,6 +200,7 @@ extension ClientConnection: HTTP2Calls {
             return
         }
         call.hasHeaders = true
+        call.commit()
         fields.forEach { token, _, value in
             if token == HeaderBlock.Field.grpcEncoding {
                 call.decoder.compression = RequestHeaders.compression(value)
@@ -231,8 +236,15 @@ extension ClientConnection: HTTP2Calls {
     func streamClosed(_ stream: HTTP2Session.StreamID, code: UInt32) {
         guard let call = call(stream) else { return }
         calls[Int(stream.slot)] = nil
-        call.end(Self.status(reset: code))
+        let status = Self.status(reset: code)
+        if code == HTTP2Session.ErrorCode.refusedStream { refused(call, status) } else { call.end(status) }
         closeWhenDone()
+    }
+
+    /// The server has not processed the call: it refused the stream, or said with GOAWAY that it takes no more of them, maybe while the
+    /// call was on its way (RFC 9113 section 8.7). As gRPC has it, the call is made once more before anybody is told.
+    private func refused(_ call: ClientCall, _ status: GRPCStatus) {
+        if let onRefused, call.rewind() { onRefused(call) } else { call.end(status) }
     }
 
     func readCompleted() {}

@@ -94,6 +94,12 @@ final class ClientConnector {
         return promise.futureResult
     }
 
+    private func startAgain(_ call: ClientCall) {
+        // Not from within what the lost connection does.
+        let (connector, call) = (NIOLoopBound(self, eventLoop: eventLoop), NIOLoopBound(call, eventLoop: eventLoop))
+        eventLoop.execute { if !call.value.isEnded { connector.value.start(call.value) } }
+    }
+
     private func connectionLost(_ lost: ClientConnection) {
         if case .connected(let connection, _) = state, connection === lost { state = .idle }
     }
@@ -106,8 +112,9 @@ final class ClientConnector {
                 channel.eventLoop.makeCompletedFuture {
                     let connector = bound.value
                     try ClientConnection.add(
-                        to: channel, configuration: connector.configuration, authority: connector.authority
-                    ) { [weak connector] connection in connector?.connectionLost(connection) }
+                        to: channel, configuration: connector.configuration, authority: connector.authority,
+                        onRefused: { [weak connector] call in connector?.startAgain(call) },
+                        onUnusable: { [weak connector] connection in connector?.connectionLost(connection) })
                 }
             }
         switch address {
