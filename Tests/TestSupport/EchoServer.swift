@@ -3,35 +3,16 @@ import Foundation
 
 /// A TCP server on 127.0.0.1 that sends back what it receives, as it comes.
 package final class EchoServer: Sendable {
-    package let port: UInt16
-    private let descriptor: Int32
+    private let listener: TCPListener
+    package var port: UInt16 { listener.port }
 
     package init() throws {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = TCPClient.loopback(0)
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let status = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                bind(descriptor, pointer, size) == 0 ? getsockname(descriptor, pointer, &size) : -1
-            }
-        }
-        guard status == 0, listen(descriptor, 64) == 0 else { throw Failure("the server cannot listen") }
-        self.descriptor = descriptor
-        port = UInt16(bigEndian: address.sin_port)
-        Thread {
-            while case let connection = accept(descriptor, nil, nil), connection >= 0 {
-                Thread { Self.serve(connection) }.start()
-            }
-        }.start()
+        listener = try .concurrent { Self.serve($0) }
     }
 
-    package func stop() {
-        shutdown(descriptor, Int32(SHUT_RDWR))
-        close(descriptor)
-    }
+    package func stop() { listener.stop() }
 
     private static func serve(_ connection: Int32) {
-        defer { close(connection) }
         var part = [UInt8](repeating: 0, count: 65_536)
         while case let count = recv(connection, &part, part.count, 0), count > 0 {
             var sent = 0

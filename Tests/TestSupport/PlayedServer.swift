@@ -4,31 +4,31 @@ import Synchronization
 
 /// A TCP server on 127.0.0.1 that plays a part with its first connection.
 package final class PlayedServer: Sendable {
-    package let port: UInt16
-    private let descriptor: Int32
-    private let result = Mutex<Result<Void, any Error>?>(nil)
+    private final class Outcome: Sendable {
+        let result = Mutex<Result<Void, any Error>?>(nil)
+    }
+
+    private let played = Outcome()
+    private let listener: TCPListener
+    package var port: UInt16 { listener.port }
 
     package init(_ part: @escaping @Sendable (TCPClient) throws -> Void) throws {
-        (descriptor, port) = try TCPClient.listener()
-        Thread { [self] in
-            let connection = accept(descriptor, nil, nil)
-            guard connection >= 0 else { return }
-            let outcome = Result { try part(TCPClient(accepted: connection)) }
-            result.withLock { $0 = outcome }
-        }.start()
+        listener = try TCPListener { [played] connection in
+            let client = TCPClient(accepted: connection)
+            guard played.result.withLock({ $0 == nil }) else { return }
+            let outcome = Result { try part(client) }
+            played.result.withLock { $0 = outcome }
+        }
     }
 
     /// True when the part was played to its end; throws what broke it off.
     package func outcome() throws -> Bool {
-        guard Wait.until({ result.withLock { $0 != nil } }) else { return false }
-        try result.withLock { $0 }?.get()
+        guard Wait.until({ played.result.withLock { $0 != nil } }) else { return false }
+        try played.result.withLock { $0 }?.get()
         return true
     }
 
-    package func stop() {
-        shutdown(descriptor, Int32(SHUT_RDWR))
-        close(descriptor)
-    }
+    package func stop() { listener.stop() }
 }
 
 /// Passes connections on to a port of 127.0.0.1, and keeps what crosses them.
@@ -43,29 +43,23 @@ package final class TapServer: Sendable {
         }
     }
 
-    package let port: UInt16
     package let up = Recording()
     package let down = Recording()
-    private let descriptor: Int32
+    private let listener: TCPListener
+    package var port: UInt16 { listener.port }
 
     package init(to target: UInt16) throws {
-        (descriptor, port) = try TCPClient.listener()
-        Thread { [self] in
-            while case let near = accept(descriptor, nil, nil), near >= 0 {
-                guard let far = try? TCPClient.connected(to: target) else {
-                    close(near)
-                    continue
-                }
-                Thread { [up] in Self.copy(near, far, up) }.start()
-                Thread { [down] in Self.copy(far, near, down) }.start()
+        listener = try TCPListener { [up, down] near in
+            guard let far = try? TCPClient.connected(to: target) else {
+                close(near)
+                return
             }
-        }.start()
+            Thread { Self.copy(near, far, up) }.start()
+            Thread { Self.copy(far, near, down) }.start()
+        }
     }
 
-    package func stop() {
-        shutdown(descriptor, Int32(SHUT_RDWR))
-        close(descriptor)
-    }
+    package func stop() { listener.stop() }
 
     private static func copy(_ from: Int32, _ to: Int32, _ recording: Recording) {
         var buffer = [UInt8](repeating: 0, count: 65_536)

@@ -114,7 +114,7 @@ package final class TCPClient {
                 bind(descriptor, pointer, size) == 0 ? getsockname(descriptor, pointer, &size) : -1
             }
         }
-        guard status == 0, listen(descriptor, 16) == 0 else { throw Failure("the server cannot listen") }
+        guard status == 0, listen(descriptor, 64) == 0 else { throw Failure("the server cannot listen") }
         return (descriptor, UInt16(bigEndian: address.sin_port))
     }
 

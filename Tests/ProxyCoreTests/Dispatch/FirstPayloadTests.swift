@@ -22,35 +22,15 @@ import XrayProtos
         return lengths
     }
 
-    @Test(arguments: [ProxyHop.vless, .vmess, .trojan, .shadowsocks, .shadowsocks2022])
-    func requestAndPayloadThatIsThereAreOneRecord(_ hop: ProxyHop) async throws {
-        let server = try await CoreStage {
+    private static func serverWithTLS(_ hop: ProxyHop) async throws -> CoreStage {
+        try await CoreStage {
             try $0.setInboundStream(StreamSettings.tls { $0.certificate = [try StreamSettings.certificate("server")] })
         } settings: { _ in
             try hop.inbound()
         }
-        let gate = DispatchSemaphore(value: 0)
-        let recorder = try Recorder(to: server.port, after: gate)
-        let client = try await CoreStage(outbound: hop.outbound(port: recorder.port)) {
-            let stream = try Self.tls()
-            try $0.setSender { $0.streamSettings = stream }
-        } settings: { _ in
-            CoreStage.tunnel(to: server.server.port)
-        }
-        try await offPool {
-            let socket = try TCPClient(port: client.port, timeout: 30)
-            try socket.send(CoreStage.request(up: 4_000, down: 10))
-            gate.signal()
-            _ = try socket.receive(exactly: 10)
-        }
-        let records = Self.applicationRecords(recorder.uplink)
-        #expect(records.count >= 2 && records[1] > 4_000, "\(records)")
-        recorder.stop()
-        await client.stop()
-        await server.stop()
     }
 
-    private static func tls() throws -> StreamSettings.Config {
+    private static func clientTLS() throws -> StreamSettings.Config {
         try StreamSettings.tls {
             $0.serverName = "proxy.example"
             $0.disableSystemRoot = true
@@ -58,33 +38,54 @@ import XrayProtos
         }
     }
 
-    @Test(arguments: [ProxyHop.vless, .vmess, .trojan, .shadowsocks, .shadowsocks2022])
-    func requestOfACarrierTakesWhatItCarriesAlong(_ carrier: ProxyHop) async throws {
-        let last = try await CoreStage { _ in try ProxyHop.vless.inbound() }
-        let middle = try await CoreStage {
-            try $0.setInboundStream(StreamSettings.tls { $0.certificate = [try StreamSettings.certificate("server")] })
-        } settings: { _ in
-            try carrier.inbound()
-        }
-        let gate = DispatchSemaphore(value: 0)
-        let recorder = try Recorder(to: middle.port, after: gate)
-        let client = try await CoreStage(outbound: ProxyHop.vless.outbound(port: last.port)) {
-            try $0.setSender { $0.proxySettings.tag = "carrier" }
-            var sender = Xray_App_Proxyman_SenderConfig()
-            sender.streamSettings = try Self.tls()
-            var config = try CoreStage.outbound("carrier", carrier.outbound(port: recorder.port))
-            config.senderSettings = try TypedMessages.pack(sender)
-            $0.outbounds.append(config)
-        } settings: { _ in
-            CoreStage.tunnel(to: last.server.port)
-        }
+    /// The records that a proxy writes for a client whose 4,000 bytes are there before its server is.
+    private static func records(
+        of client: CoreStage, _ recorder: Recorder, _ gate: DispatchSemaphore
+    ) async throws -> [Int] {
         try await offPool {
             let socket = try TCPClient(port: client.port, timeout: 30)
             try socket.send(CoreStage.request(up: 4_000, down: 10))
             gate.signal()
             _ = try socket.receive(exactly: 10)
         }
-        let records = Self.applicationRecords(recorder.uplink)
+        return applicationRecords(recorder.uplink)
+    }
+
+    @Test(arguments: [ProxyHop.vless, .vmess, .trojan, .shadowsocks, .shadowsocks2022])
+    func requestAndPayloadThatIsThereAreOneRecord(_ hop: ProxyHop) async throws {
+        let server = try await Self.serverWithTLS(hop)
+        let gate = DispatchSemaphore(value: 0)
+        let recorder = try Recorder(to: server.port, after: gate)
+        let client = try await CoreStage(outbound: hop.outbound(port: recorder.port)) {
+            let stream = try Self.clientTLS()
+            try $0.setSender { $0.streamSettings = stream }
+        } settings: { _ in
+            CoreStage.tunnel(to: server.server.port)
+        }
+        let records = try await Self.records(of: client, recorder, gate)
+        #expect(records.count >= 2 && records[1] > 4_000, "\(records)")
+        recorder.stop()
+        await client.stop()
+        await server.stop()
+    }
+
+    @Test(arguments: [ProxyHop.vless, .vmess, .trojan, .shadowsocks, .shadowsocks2022])
+    func requestOfACarrierTakesWhatItCarriesAlong(_ carrier: ProxyHop) async throws {
+        let last = try await CoreStage { _ in try ProxyHop.vless.inbound() }
+        let middle = try await Self.serverWithTLS(carrier)
+        let gate = DispatchSemaphore(value: 0)
+        let recorder = try Recorder(to: middle.port, after: gate)
+        let client = try await CoreStage(outbound: ProxyHop.vless.outbound(port: last.port)) {
+            try $0.setSender { $0.proxySettings.tag = "carrier" }
+            var sender = Xray_App_Proxyman_SenderConfig()
+            sender.streamSettings = try Self.clientTLS()
+            var config = try CoreStage.outbound("carrier", carrier.outbound(port: recorder.port))
+            config.senderSettings = try TypedMessages.pack(sender)
+            $0.outbounds.append(config)
+        } settings: { _ in
+            CoreStage.tunnel(to: last.server.port)
+        }
+        let records = try await Self.records(of: client, recorder, gate)
         #expect(records.count >= 2 && records[1] > 4_000, "\(records)")
         recorder.stop()
         for stage in [client, middle, last] { await stage.stop() }
@@ -92,15 +93,11 @@ import XrayProtos
 
     @Test(arguments: [ProxyHop.vless, .vmess, .trojan, .shadowsocks])
     func requestOfAMuxConnectionTakesItsFirstFrameAlong(_ hop: ProxyHop) async throws {
-        let server = try await CoreStage {
-            try $0.setInboundStream(StreamSettings.tls { $0.certificate = [try StreamSettings.certificate("server")] })
-        } settings: { _ in
-            try hop.inbound()
-        }
+        let server = try await Self.serverWithTLS(hop)
         let gate = DispatchSemaphore(value: 0)
         let recorder = try Recorder(to: server.port, after: gate)
         let client = try await CoreStage(outbound: hop.outbound(port: recorder.port)) {
-            let stream = try Self.tls()
+            let stream = try Self.clientTLS()
             try $0.setSender {
                 $0.streamSettings = stream
                 $0.multiplexSettings.enabled = true
@@ -108,13 +105,7 @@ import XrayProtos
         } settings: { _ in
             CoreStage.tunnel(to: server.server.port)
         }
-        try await offPool {
-            let socket = try TCPClient(port: client.port, timeout: 30)
-            try socket.send(CoreStage.request(up: 4_000, down: 10))
-            gate.signal()
-            _ = try socket.receive(exactly: 10)
-        }
-        let records = Self.applicationRecords(recorder.uplink)
+        let records = try await Self.records(of: client, recorder, gate)
         // Behind the record with the request and the frame that opens the stream comes payload; without a body format the head
         // of its frame is a piece of its own.
         let payload = records.dropFirst(hop == .trojan ? 3 : 2).first ?? 0
