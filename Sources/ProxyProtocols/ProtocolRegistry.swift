@@ -113,8 +113,15 @@ package struct ProtocolRegistry: ProtocolFactory {
         }
     }
 
+    /// - Parameter side: `inbound` or `outbound`.
     private static func missing(_ name: String, _ side: String) -> ControlError {
-        .notAvailable("proxy/\(name)", "\(name) as an \(side)")
+        let instead =
+            switch (name, side) {
+            case ("tun", _): "use socks, or a tunnel with followRedirect"
+            case ("wireguard", "outbound"): "use the system's WireGuard, and freedom with sockopt.interface"
+            default: "use vless, vmess, trojan or shadowsocks"
+            }
+        return .notAvailable("proxy/\(name)", "\(name) as an \(side); \(instead)")
     }
 
     /// Xray prints the type as Go does, with the last part of its package.

@@ -35,9 +35,12 @@ struct ProtocolRegistryTests {
         ("xray.app.router.Config", [], "common: *router.Config is not registered"),
         (
             "xray.proxy.wireguard.DeviceConfig", [],
-            "proxy/wireguard: not available in this build: wireguard as an inbound"
+            "proxy/wireguard: not available in this build: wireguard as an inbound; use vless, vmess, trojan or shadowsocks"
         ),
-        ("xray.proxy.tun.Config", [], "proxy/tun: not available in this build: tun as an inbound"),
+        (
+            "xray.proxy.tun.Config", [],
+            "proxy/tun: not available in this build: tun as an inbound; use socks, or a tunnel with followRedirect"
+        ),
     ])
     func whatCannotBeMadeIsRefusedByName(type: String, value: [UInt8], message: String) {
         #expect(throws: ControlError(message)) { try registry.makeInbound(typed(type, value)) }
