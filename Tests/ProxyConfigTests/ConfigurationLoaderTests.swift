@@ -99,6 +99,19 @@ struct ConfigurationLoaderTests {
             ])
     }
 
+    @Test func noDelayIsKnownAndCannotBeSwitchedOff() throws {
+        func warnings(_ value: String) throws -> [String] {
+            try load(
+                #"{"outbounds": [{"protocol": "freedom", "streamSettings": {"sockopt": {"tcpNoDelay": \#(value)}}}]}"#
+            ).warnings.map { "\($0.place.keyPath): \($0.message)" }
+        }
+        #expect(try warnings("true").isEmpty)
+        #expect(
+            try warnings("false") == [
+                "outbounds[0].streamSettings.sockopt.tcpNoDelay: it cannot be switched off: nothing that is written is held back"
+            ])
+    }
+
     @Test func warningsBeyondAHundredAreCounted() throws {
         let keys = (0..<150).map { #""zz\#($0)": 1"# }.joined(separator: ", ")
         let warnings = try load("{\(keys)}").warnings

@@ -17,6 +17,9 @@ enum SocketSection {
             config.acceptProxyProtocol = try object.bool("acceptProxyProtocol")
             config.domainStrategy = try object["domainStrategy"]?.domainStrategy() ?? .asIs
             config.dialerProxy = try object.string("dialerProxy")
+            if let noDelay = object["tcpNoDelay"], try !noDelay.bool() {
+                noDelay.warn("it cannot be switched off: nothing that is written is held back")
+            }
             config.tcpKeepAliveInterval = try object.integer("tcpKeepAliveInterval")
             config.tcpKeepAliveIdle = try object.integer("tcpKeepAliveIdle")
             config.tcpCongestion = try object.string("tcpCongestion")
