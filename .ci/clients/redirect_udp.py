@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 
 PORT = 12345
 SERVER_PORTS = [8001, 8002, PORT]
@@ -61,6 +62,12 @@ def join(question, family):
     return [ipaddress.ip_interface(address).ip.compressed for address in question["addresses"]]
 
 
+def answer(server, name):
+    while True:
+        data, source = server.recvfrom(65536)
+        server.sendto(name.encode() + b" " + data, source)
+
+
 def side(role, family):
     print("ready", flush=True)
     kind = socket.AF_INET if family == 4 else socket.AF_INET6
@@ -74,10 +81,7 @@ def side(role, family):
                 server.bind((address, port))
                 sockets.append((server, f"{address} {port}"))
         for server, name in sockets:
-            if os.fork() == 0:
-                while True:
-                    data, source = server.recvfrom(65536)
-                    server.sendto(name.encode() + b" " + data, source)
+            threading.Thread(target=answer, args=(server, name), daemon=True).start()
     clients = {}
     for line in sys.stdin:
         question = json.loads(line)
@@ -160,7 +164,7 @@ def main(executable, family):
         finally:
             core.kill()
             client.stop()
-            server.process.kill()
+            server.stop()
     print("every datagram was brought to its target")
 
 
