@@ -92,9 +92,12 @@ struct InteropCase: Sendable, CustomTestStringConvertible {
     var transport: InteropTransport
     var client: InteropProgram
     var server: InteropProgram
+    /// The client puts its sessions into connections of mux.cool.
+    var isMuxed = false
 
     var testDescription: String {
-        "\(proto.name)\(proto.label) over \(transport.name), \(client.rawValue) → \(server.rawValue)"
+        "\(proto.name)\(proto.label) over \(transport.name)\(isMuxed ? " with mux" : ""), "
+            + "\(client.rawValue) → \(server.rawValue)"
     }
 
     /// Somebody else's program is at one end.

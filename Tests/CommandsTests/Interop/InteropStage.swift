@@ -26,13 +26,15 @@ final class InteropStage {
             {"log": {"loglevel": "info", "access": "none"}, \(Self.patience),
              "inbounds": [{"listen": "127.0.0.1", "port": \(port), "protocol": "dokodemo-door",
                "settings": {"address": "127.0.0.1", "port": \(target), "network": "tcp,udp"}}],
-             "outbounds": [{"tag": "out", "protocol": "\(cell.proto.name)",
+             "outbounds": [{"tag": "out", "protocol": "\(cell.proto.name)"\(cell.isMuxed ? Self.mux : ""),
                "settings": \(cell.proto.outbound(cell.client, between)), "streamSettings": \(cell.transport.client)}]}
             """)
     }
 
     /// What both programs have printed, for a failed test.
     var output: String { "client: \(client.output)\nserver: \(server.output)" }
+
+    private static let mux = #", "mux": {"enabled": true, "concurrency": 8}"#
 
     /// A stream that has ended in one direction may take longer than a second on a busy machine.
     private static let patience = #""policy": {"levels": {"0": {"uplinkOnly": 30, "downlinkOnly": 30}}}"#
