@@ -8,11 +8,13 @@
 #include <histedit.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -72,6 +74,73 @@ static unsigned char suspend(EditLine *line, int key) {
     return CC_REDISPLAY;
 }
 
+// Signals that concern the terminal while a line is edited; a byte each.
+static int terminal_signals[2] = {-1, -1};
+
+static void write_number(int descriptor, int number) {
+    int error = errno;
+    char byte = (char)number;
+    // A full pipe holds signals enough.
+    if (write(descriptor, &byte, 1) < 0) errno = error;
+    errno = error;
+}
+
+static void note_terminal_signal(int number) { write_number(terminal_signals[1], number); }
+
+// libedit's own handlers (EL_SIGNAL) use a pointer that another thread takes away when a line is complete. These only write.
+static int watch_terminal(void) {
+    struct sigaction action;
+    if (terminal_signals[0] >= 0) return 0;
+    if (pipe2(terminal_signals, O_CLOEXEC | O_NONBLOCK) != 0) return -1;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = note_terminal_signal;
+    action.sa_flags = SA_RESTART;
+    sigemptyset(&action.sa_mask);
+    return sigaction(SIGWINCH, &action, NULL) == 0 && sigaction(SIGCONT, &action, NULL) == 0 ? 0 : -1;
+}
+
+// Does for the terminal what the signals ask; what is typed stays.
+static void follow_signals(EditLine *line) {
+    char number;
+    while (read(terminal_signals[0], &number, 1) == 1) {
+        // Whoever ran while this process was stopped has changed the terminal's mode.
+        if (number == SIGCONT) el_set(line, EL_PREP_TERM, 1);
+        el_resize(line);
+        el_set(line, EL_REFRESH);
+    }
+}
+
+// One character of standard input, which is UTF-8: 1, 0 at the end, -1 for a failure.
+static int next_character(EditLine *line, wchar_t *character) {
+    mbstate_t state;
+    memset(&state, 0, sizeof state);
+    for (;;) {
+        struct pollfd ready[] = {{STDIN_FILENO, POLLIN, 0}, {terminal_signals[0], POLLIN, 0}};
+        if (poll(ready, 2, -1) < 0) {
+            if (errno == EINTR) continue;
+            return -1;
+        }
+        if (ready[1].revents != 0) follow_signals(line);
+        if (ready[0].revents == 0) continue;
+        char byte;
+        ssize_t count = read(STDIN_FILENO, &byte, 1);
+        if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+        if (count <= 0) return (int)count;
+        size_t length = mbrtowc(character, &byte, 1, &state);
+        if (length == (size_t)-1) {
+            // No character: it is dropped.
+            memset(&state, 0, sizeof state);
+        } else if (length != (size_t)-2) {
+            return 1;
+        }
+    }
+}
+
+// How the terminal was before it was edited on, for an end of the process in the middle of a line.
+static struct termios terminal_before;
+
+static void restore_terminal(void) { tcsetattr(STDIN_FILENO, TCSANOW, &terminal_before); }
+
 le_editor *le_open(const char *program, int lines, le_completer completer, void *context) {
     HistEvent event;
     le_editor *editor = calloc(1, sizeof *editor);
@@ -80,6 +149,11 @@ le_editor *le_open(const char *program, int lines, le_completer completer, void 
     editor->context = context;
     editor->prompt = "";
     le_use_utf8();
+    if (watch_terminal() != 0) {
+        le_close(editor);
+        return NULL;
+    }
+    if (tcgetattr(STDIN_FILENO, &terminal_before) == 0) atexit(restore_terminal);
     editor->line = el_init(program, stdin, stdout, stderr);
     editor->history = history_init();
     if (editor->line == NULL || editor->history == NULL) {
@@ -91,7 +165,7 @@ le_editor *le_open(const char *program, int lines, le_completer completer, void 
     el_set(editor->line, EL_CLIENTDATA, editor);
     el_set(editor->line, EL_PROMPT, prompt);
     el_set(editor->line, EL_EDITOR, "emacs");
-    el_set(editor->line, EL_SIGNAL, 1);
+    el_set(editor->line, EL_GETCFN, next_character);
     el_set(editor->line, EL_HIST, history, editor->history);
     el_set(editor->line, EL_ADDFN, "tidegate-complete", "Complete the word", complete);
     el_set(editor->line, EL_ADDFN, "tidegate-interrupt", "Drop the line", interrupt);
@@ -145,13 +219,7 @@ void le_add_history(le_editor *editor, const char *line) {
 
 static int signals[2] = {-1, -1};
 
-static void note_signal(int number) {
-    int error = errno;
-    char byte = (char)number;
-    // A full pipe holds signals enough.
-    if (write(signals[1], &byte, 1) < 0) errno = error;
-    errno = error;
-}
+static void note_signal(int number) { write_number(signals[1], number); }
 
 int le_signals(void) {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};

@@ -93,6 +93,50 @@ import Testing
         }
     }
 
+    @Test func aLineSurvivesResizingWhileItIsTyped() async throws {
+        try await offPool {
+            let core = try ScriptedCore()
+            try core.start()
+            let terminal = try core.prompt()
+            let process = try terminal.process()
+            for (number, part) in ["6", " *", " 7,", " 'süß'"].enumerated() {
+                try terminal.type(part)
+                try terminal.resize(columns: 70 + number)
+                for _ in 0..<2_000 { kill(process, SIGWINCH) }
+            }
+            try terminal.press("Enter")
+            _ = try terminal.wait(for: "42      süß")
+        }
+    }
+
+    @Test func aStoppedSessionGoesOnWithItsLine() async throws {
+        try await offPool {
+            let core = try ScriptedCore()
+            try core.start()
+            let terminal = try core.prompt()
+            try terminal.type("6 *")
+            let process = try terminal.process()
+            kill(process, SIGSTOP)
+            kill(process, SIGCONT)
+            try terminal.enter(" 7")
+            _ = try terminal.wait(for: "\n42\n")
+        }
+    }
+
+    @Test func theTerminalIsAsBeforeWhenTheProcessIsToldToEnd() async throws {
+        try await offPool {
+            let core = try ScriptedCore()
+            try core.start()
+            let terminal = try core.prompt()
+            try terminal.type("6 * 7")
+            #expect(try terminal.modes().contains("-icanon"), "a line is edited")
+            kill(try terminal.process(), SIGTERM)
+            _ = try terminal.wait(for: "ended 143")
+            let modes = try terminal.modes()
+            #expect(modes.contains(" icanon") && modes.contains(" echo "))
+        }
+    }
+
     @Test func watchRepeatsUntilCtrlC() async throws {
         try await offPool {
             let core = try ScriptedCore()

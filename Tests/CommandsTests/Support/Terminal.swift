@@ -71,6 +71,31 @@ final class Terminal {
         return true
     }
 
+    /// The program that runs in it now.
+    func process() throws -> pid_t {
+        let shell = try CommandResult.of(tmux, ["-L", server, "display-message", "-p", "-t", ":0", "#{pane_pid}"])
+            .output
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+        let children = try String(contentsOfFile: "/proc/\(shell)/task/\(shell)/children", encoding: .utf8)
+        guard let first = children.split(separator: " ").first, let process = pid_t(first) else {
+            throw Failure("nothing runs in the terminal")
+        }
+        return process
+    }
+
+    func resize(columns: Int) throws {
+        let result = try CommandResult.of(tmux, ["-L", server, "resize-window", "-t", ":0", "-x", "\(columns)"])
+        guard result.status == 0 else { throw Failure("tmux: \(result.errors)") }
+    }
+
+    /// How the kernel treats what is typed, as stty(1) tells it.
+    func modes() throws -> String {
+        let format = ["-L", server, "display-message", "-p", "-t", ":0", "#{pane_tty}"]
+        let device = try CommandResult.of(tmux, format).output.trimmingCharacters(in: .whitespacesAndNewlines)
+        guard let stty = CommandResult.program("stty") else { throw Failure("stty is not installed") }
+        return try CommandResult.of(stty, ["-F", device, "-a"]).output
+    }
+
     private func send(_ keys: [String]) throws {
         let result = try CommandResult.of(tmux, ["-L", server, "send-keys", "-t", ":0"] + keys)
         guard result.status == 0 else { throw Failure("tmux: \(result.errors)") }
