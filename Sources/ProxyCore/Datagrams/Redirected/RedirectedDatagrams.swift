@@ -87,6 +87,7 @@ final class RedirectedDatagrams: ListeningSocket {
             return phase
         }
         if case .running(let end) = before { try? await end.get() }
+        socket.release()
         for lane in lanes { try? await lane.close().get() }
     }
 

@@ -12,6 +12,7 @@ final class TargetSockets: AnswerPath, @unchecked Sendable {  // confined to `lo
     static let limit = 1024
     private static let idleLimit = TimeAmount.seconds(60)
     private static let sweepInterval = TimeAmount.seconds(15)
+    private static let pauseBetweenRefusals = TimeAmount.seconds(1)
 
     private struct Entry {
         let socket: TransparentSocket
@@ -24,8 +25,9 @@ final class TargetSockets: AnswerPath, @unchecked Sendable {  // confined to `lo
     private let refused: (Endpoint, any Error) -> Void
     private var entries: [Endpoint: Entry] = [:]
     private var sweeper: RepeatedTask?
+    private var nextRefusal = NIODeadline.uptimeNanoseconds(0)
 
-    /// - Parameter refused: Told of a target that no socket could be opened for.
+    /// - Parameter refused: Told of a target that no socket could be opened for, once a second at most.
     init(
         loop: LoopContext, options: SocketPlan, limit: Int = TargetSockets.limit,
         refused: @escaping (Endpoint, any Error) -> Void
@@ -73,7 +75,10 @@ final class TargetSockets: AnswerPath, @unchecked Sendable {  // confined to `lo
             }
             return socket
         } catch {
-            refused(target, error)
+            if loop.now >= nextRefusal {
+                nextRefusal = loop.now + Self.pauseBetweenRefusals
+                refused(target, error)
+            }
             return nil
         }
     }

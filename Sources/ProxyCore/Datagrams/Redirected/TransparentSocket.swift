@@ -67,6 +67,15 @@ final class TransparentSocket: Sendable {
 
     deinit { if descriptor >= 0 { close(descriptor) } }
 
+    /// Gives the port up at once. The descriptor stays valid until nobody has the socket any more, and stands for nothing.
+    func release() {
+        let nothing = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        guard nothing >= 0 else { return }
+        dup2(nothing, descriptor)
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        close(nothing)
+    }
+
     /// Lets others on the port from now on.
     func sharePort() {
         try? set("SO_REUSEPORT", SOL_SOCKET, SO_REUSEPORT, 1)
