@@ -38,6 +38,13 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
         case closed
     }
 
+    private enum Output {
+        case open
+        /// Ended, and not everything written before has left the process.
+        case draining
+        case ended
+    }
+
     enum Direction {
         case inbound
         case outbound
@@ -60,10 +67,8 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
     private unowned(unsafe) var peer: StreamEnd?
     private var flow: Flow?
     private var codec: (any StreamCodec)?
-    /// The codec, and the gate below TLS, of a stream that may pass TLS by.
-    private var direct: (codec: any DirectCopyCodec, gate: RecordGate)?
-    private var readsPastTLS = false
-    private var writesPastTLS = false
+    /// Of a stream that may pass TLS by.
+    private var direct: DirectCopy?
     /// Goes in front of the first payload: a server's answer, or a client's request.
     private var header: ByteBuffer?
     /// Bytes that arrived and were not consumed: a partial header, early payload, or a partial chunk of the codec.
@@ -80,12 +85,8 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
     var below = Below.stream
     private var pace = ReadPace()
     private var inputEnded = false
-    private var outputEnded = false
-    /// The output was ended, and not everything written before has left the process.
-    private(set) var isDraining = false
+    private var output = Output.open
     private var closesWhenDrained = false
-    /// Without ending the output first, which would be a system call and a packet more; the peer may see a reset.
-    private var closesAbruptly = false
     /// The socket broke, or was cut.
     private var isBroken = false
     /// Released when the socket closes.
@@ -102,6 +103,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
 
     var channel: (any Channel)? { context?.channel }
     var isOpen: Bool { phase != .closed && context != nil }
+    var isDraining: Bool { output == .draining }
 
     // MARK: Owner's verbs
 
@@ -121,7 +123,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
 
     /// Writes bytes outside the relay, to leave with the next flush.
     func queue(_ buffer: ByteBuffer) {
-        guard let context, phase != .closed, !outputEnded else { return }
+        guard let context, phase != .closed, output == .open else { return }
         writeCounter?.add(buffer.readableBytes)
         context.write(wrapOutboundOut(buffer), promise: nil)
     }
@@ -180,25 +182,28 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
         }
     }
 
-    /// Closes the socket once everything written so far is out, or when the peer of the socket stops taking it.
-    func finish() {
+    /// Closes the socket once everything written so far is out, or when the peer of the socket stops taking it; how long that
+    /// may take is for the caller to limit.
+    func finish() { finish(abruptly: false) }
+
+    /// - Parameter abruptly: Without ending the output first, which would be a system call and a packet more; the peer of the
+    ///   socket may see a reset.
+    private func finish(abruptly: Bool) {
         guard let outlet, phase != .closed else { return }
         closesWhenDrained = true
-        guard !isDraining else { return }
-        if outputEnded {
-            outlet.close(mode: .all, promise: nil)
-        } else {
-            drain(outlet)
+        switch output {
+        case .open: drain(outlet, abruptly: abruptly)
+        case .draining: break
+        case .ended: outlet.close(mode: .all, promise: nil)
         }
     }
 
     /// Ends the output behind everything that is written so far, and closes the socket then if its input has ended as well.
-    private func drain(_ context: ChannelHandlerContext) {
-        outputEnded = true
-        isDraining = true
+    private func drain(_ context: ChannelHandlerContext, abruptly: Bool = false) {
+        output = .draining
         let promise = context.eventLoop.makePromise(of: Void.self)
         promise.futureResult.assumeIsolated().whenComplete { [self] _ in drained() }
-        if inputEnded || closesAbruptly {
+        if inputEnded || abruptly {
             // `close(mode: .output)` would close a socket whose input has ended at once, and lose what waits to be sent.
             closesWhenDrained = true
             context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: promise)
@@ -209,11 +214,12 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
     }
 
     private func drained() {
-        isDraining = false
+        output = .ended
         flow?.drained(now: loop.now)
+        guard closesWhenDrained else { return }
         // A TLS that no input reaches any more would wait in vain for the peer's farewell.
-        let below = readsPastTLS ? direct?.gate.context : outlet
-        if closesWhenDrained { below?.close(mode: .all, promise: nil) }
+        let below = direct?.readsPastTLS == true ? direct?.outlet : outlet
+        below?.close(mode: .all, promise: nil)
     }
 
     // MARK: Relay
@@ -224,8 +230,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
         self.peer = peer
         self.codec = codec
         self.header = header
-        guard below == .layers, let codec = codec as? any DirectCopyCodec else { return staysInTLS() }
-        if let context, let gate = RecordGate.find(in: context) { direct = (codec, gate) }
+        if below == .layers, let context { direct = DirectCopy(codec, in: context) }
     }
 
     /// Every byte will come through TLS, if there is any: reads need not be told apart by records.
@@ -238,35 +243,19 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
     var allowsDirectCopy: Bool { context.flatMap { RecordGate.find(in: $0) }?.isBelowTLS13 ?? false }
 
     /// Where what is written enters the pipeline.
-    private var outlet: ChannelHandlerContext? { writesPastTLS ? direct?.gate.context : context }
+    private var outlet: ChannelHandlerContext? { direct?.writesPastTLS == true ? direct?.outlet : context }
 
-    /// Follows a codec that leaves TLS behind for what comes in.
-    private func followReads() {
-        guard let direct, !readsPastTLS else { return }
-        if direct.codec.readsDirect {
-            readsPastTLS = true
-            direct.gate.passInput(
-                RecordGate.Bypass(
-                    read: { [weak self] in self?.receivedPastTLS($0) },
-                    readComplete: { [weak self] in self?.relayedRead() },
-                    inputEnded: { [weak self] in self?.noteInputEnd() }))
-        } else if direct.codec.readsPlain {
-            direct.gate.stopSplitting()
-        }
+    private var bypass: RecordGate.Bypass {
+        RecordGate.Bypass(
+            read: { [weak self] in self?.receivedPastTLS($0) },
+            readComplete: { [weak self] in self?.relayedRead() },
+            inputEnded: { [weak self] in self?.noteInputEnd() })
     }
 
     private func receivedPastTLS(_ buffer: ByteBuffer) {
         readCounter?.add(buffer.readableBytes)
         count(buffer.readableBytes)
         peer?.write(buffer)
-    }
-
-    /// Follows a codec that leaves TLS behind for what goes out.
-    private func followWrites() {
-        guard let direct, !writesPastTLS, direct.codec.writesDirect else { return }
-        // What was written so far has to be sealed before anything passes by.
-        context?.flush()
-        writesPastTLS = true
     }
 
     private func movePending() {
@@ -294,7 +283,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
                 peer.write(payload)
             }
             if pending?.readableBytes == 0 { pending = nil }
-            followReads()
+            direct?.followReads { bypass }
             if codec.sawEnd, !inputEnded {
                 inputEnded = true
                 forwardEnd()
@@ -324,7 +313,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
 
     /// Writes payload that came from the other end.
     private func write(_ payload: ByteBuffer) {
-        guard let outlet, !outputEnded else { return }
+        guard let outlet, output == .open else { return }
         let out = codec.map { $0.encode(payload, allocator: outlet.channel.allocator) } ?? payload
         writeCounter?.add(out.readableBytes)
         if header == nil {
@@ -332,7 +321,10 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
         } else {
             writeHeader(with: out, to: outlet)
         }
-        followWrites()
+        if direct?.leavesForWrites == true {
+            context?.flush()
+            direct?.passWrites()
+        }
     }
 
     /// Writes the header, and what comes behind it.
@@ -351,7 +343,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
 
     /// Sends the header if no payload has taken it along.
     private func sendHeader() {
-        guard header != nil, let outlet, !outputEnded else { return }
+        guard header != nil, let outlet, output == .open else { return }
         let filling = codec?.filling(allocator: outlet.channel.allocator)
         writeCounter?.add(filling?.readableBytes ?? 0)
         writeHeader(with: filling, to: outlet)
@@ -360,7 +352,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
 
     /// The other end's input is over: no more will be written here.
     private func endOutput() {
-        guard let outlet, !outputEnded, phase != .closed else { return }
+        guard let outlet, output == .open, phase != .closed else { return }
         writeHeader(to: outlet)
         if let last = codec?.finish(allocator: outlet.channel.allocator) {
             writeCounter?.add(last.readableBytes)
@@ -550,7 +542,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
     func channelInactive(context: ChannelHandlerContext) {
         context.fireChannelInactive()
         // A socket whose output has ended before closes when its input ends, and tells of nothing else.
-        if phase == .relaying, outputEnded, !isBroken { noteInputEnd() }
+        if phase == .relaying, output != .open, !isBroken { noteInputEnd() }
         left()
     }
 
@@ -567,8 +559,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
         peer = nil
         other?.peer = nil
         // A client that is gone waits for nothing. One that is there sees the end of its stream before anything else.
-        if isBroken, direction == .inbound, other?.below == .socket { other?.closesAbruptly = true }
-        other?.finish()
+        other?.finish(abruptly: isBroken && direction == .inbound && other?.below == .socket)
         codec = nil
         direct = nil
         pending = nil
