@@ -56,12 +56,15 @@ import XrayProtos
         let codec = Shadowsocks2022DatagramCodec(keys: keys)
         let target = Destination(network: .udp, address: .ip(.loopbackV4), port: echo.port)
         var first: [UInt8] = []
+        // Kept, so that no port is used twice.
+        var clients: [UDPSocket] = []
         for number in 0..<16 as Range<UInt8> {
             let packet = Packet(payload: ByteBuffer(bytes: [number]), peer: target)
             let sealed = Array(try #require(codec.encode(packet, allocator: .init())).readableBytesView)
             if number == 0 { first = sealed }
+            let client = try UDPSocket()
+            clients.append(client)
             let answer = try await offPool {
-                let client = try UDPSocket()
                 try client.send(sealed, to: stage.port)
                 return try client.receive().bytes
             }

@@ -98,7 +98,7 @@ struct SearchBudgetTests {
         let stranger = Endpoint(ip: ip(8), port: 8)
         #expect(datagrams.open(try genuine(), from: stranger).opened == nil)
         var handshake = ShadowsocksHandshake(users: users, drain: DrainLength(), source: ip(9))
-        var bytes = ByteBuffer(repeating: 1, count: 100)
+        var bytes = ByteBuffer(repeating: 1, count: 50)
         guard case .reject(let rejection) = handshake.receive(&bytes) else {
             Issue.record("garbage was served")
             return
