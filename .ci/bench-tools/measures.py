@@ -204,12 +204,13 @@ class Memory:
     used: float
 
 
-def expect(clients: subprocess.Popen, word: str) -> None:
-    """Waits for a word of the clients; a server that cannot hold them makes them say nothing."""
+def expect(clients: subprocess.Popen, word: str) -> str:
+    """Waits for a word of the clients, and answers with what follows it; a server that cannot hold them makes them say nothing."""
     ready, _, _ = select.select([clients.stdout], [], [], 180)
-    said = clients.stdout.readline().strip() if ready else "nothing"
+    said, _, rest = (clients.stdout.readline().strip() if ready else "nothing").partition(" ")
     if said != word:
         raise BenchError(f"the clients say {said or 'nothing'}, not {word}")
+    return rest
 
 
 def memory(bench: Bench, name: str, target: int) -> Memory:
@@ -220,7 +221,7 @@ def memory(bench: Bench, name: str, target: int) -> Memory:
         before = resident_kilobytes(server.pid)
         clients = stack.enter_context(running(bench.folder / "clients", "hold", server.tunnel, HELD,
                                               stdin=subprocess.PIPE, stdout=subprocess.PIPE))
-        expect(clients, "held")
+        held = int(expect(clients, "held"))
         time.sleep(2)
         idle = resident_kilobytes(server.pid)
         clients.stdin.write(f"{MOVED}\n")
@@ -228,8 +229,8 @@ def memory(bench: Bench, name: str, target: int) -> Memory:
         expect(clients, "moved")
         time.sleep(5)
         used = resident_kilobytes(server.pid)
-    result = Memory(before, (idle - before) / HELD, (used - before) / HELD)
-    print(f"memory, {name}: {before:,} KB, {HELD} idle connections {idle:,} KB, after 1 MB each {used:,} KB",
+    result = Memory(before, (idle - before) / held, (used - before) / held)
+    print(f"memory, {name}: {before:,} KB, {held} idle connections {idle:,} KB, after 1 MB each {used:,} KB",
           file=sys.stderr, flush=True)
     return result
 
