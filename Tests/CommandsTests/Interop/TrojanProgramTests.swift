@@ -3,7 +3,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Trojan with Debian's `trojan` at the other end, over TLS as it wants it.
+/// Trojan with Debian's `trojan` at the other end, over TLS as it wants it. It ends both directions when one of them ends, as client
+/// and as server, so there is no half-close to try.
 @Suite(.serialized) struct TrojanProgramTests {
     /// `trojan` in its `forward` mode → our inbound.
     @Test func fromItsClient() async throws {
