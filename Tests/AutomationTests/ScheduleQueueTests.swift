@@ -166,4 +166,12 @@ struct ScheduleQueueTests {
         await clock.advance(by: .seconds(5))
         #expect(await stream.reduce(into: []) { $0.append($1) } == [1])
     }
+
+    @Test(arguments: [
+        (Duration.nanoseconds(90_061_072_579_622), "after 1d1h1m1s"), (.seconds(90), "after 1m30s"),
+        (.milliseconds(250), "after 250ms"),
+    ])
+    func aLongDelayIsShownInWholeSeconds(delay: Duration, text: String) {
+        #expect(Trigger.after(delay).text == text)
+    }
 }

@@ -69,7 +69,7 @@ import Testing
             try stage.write()
             stage.core.signal(SIGHUP)
             // In any order: the script is told while the line is written.
-            for line in ["script/told: told 1 SIGHUP", "configuration reloaded by SIGHUP: 1 changes"] {
+            for line in ["script/told: told 1 SIGHUP", "configuration reloaded by SIGHUP: 1 change\n"] {
                 #expect(Wait.until { stage.core.output.contains(line) }, "\(stage.core.output)")
             }
             _ = try stage.connect(Self.bob)

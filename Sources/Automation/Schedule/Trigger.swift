@@ -47,7 +47,8 @@ package enum Trigger: Sendable, Equatable {
         case .every(let interval, _): "every \(interval.text)"
         case .cron(let cron): "cron \(cron.description)"
         case .at(let date): "at \(date.formatted(.iso8601))"
-        case .after(let delay): "after \(delay.text)"
+        // A delay that a script has worked out is seldom a round one.
+        case .after(let delay): "after \((delay < .seconds(60) ? delay : .seconds(delay.seconds.rounded())).text)"
         }
     }
 }

@@ -44,7 +44,8 @@ actor ConfigurationReload {
         do {
             let answer = try await reload(isDry: false, by: caller)
             for warning in answer.warnings { core.log.write(.warning, "core", "reload: \(warning)") }
-            let what = answer.changes.isEmpty ? "nothing is different" : "\(answer.changes.count) changes"
+            let count = answer.changes.count
+            let what = count == 0 ? "nothing is different" : "\(count) change\(count == 1 ? "" : "s")"
             core.log.write(.warning, "core", "configuration reloaded by \(caller): \(what)")
             return answer
         } catch {

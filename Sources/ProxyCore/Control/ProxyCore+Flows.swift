@@ -21,7 +21,10 @@ extension ProxyCore {
             for flow in found { flow.close() }
             return found.count
         }.reduce(0, +)
-        if closed > 0 { services.log.write(.info, "app/dispatcher", "\(closed) flows closed by \(caller)") }
+        if closed > 0 {
+            services.log.write(
+                .info, "app/dispatcher", "\(closed) flow\(closed == 1 ? "" : "s") closed by \(caller)")
+        }
         return closed
     }
 
