@@ -49,7 +49,7 @@ import XrayProtos
     }
 
     /// A recorded connection sent a second time.
-    @Test(arguments: [ProxyHop.vmess, .vmessChaCha, .shadowsocks2022, .shadowsocks2022Users])
+    @Test(arguments: [ProxyHop.vmess, .vmessChaCha, .shadowsocks, .shadowsocks2022, .shadowsocks2022Users])
     func aReplayIsNotServed(_ hop: ProxyHop) async throws {
         let server = try await CoreStage { _ in try hop.inbound() }
         let recorder = try Recorder(to: server.port)

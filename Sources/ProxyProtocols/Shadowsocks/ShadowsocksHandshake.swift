@@ -12,14 +12,19 @@ package struct ShadowsocksHandshake: StreamHandshake {
     private let users: ShadowsocksUsers
     private let drain: DrainLength
     private let source: IPAddress?
+    private let salts: ShadowsocksSalts?
     private var user: ShadowsocksUser?
     private var chunks: ShadowsocksChunks?
     /// Bytes of the buffer that were turned into `request`.
     private var offset = 0
     private var request = ByteBuffer()
 
-    package init(users: ShadowsocksUsers, drain: DrainLength, source: IPAddress? = nil) {
+    /// - Parameter salts: Of earlier requests, which are not served again; nil = all are.
+    package init(
+        users: ShadowsocksUsers, drain: DrainLength, source: IPAddress? = nil, salts: ShadowsocksSalts? = nil
+    ) {
         self.users = users
+        self.salts = salts
         self.source = source
         self.drain = drain
     }
@@ -29,6 +34,11 @@ package struct ShadowsocksHandshake: StreamHandshake {
             guard buffer.readableBytes >= Self.firstLength else { return .needMore }
             switch find(buffer) {
             case .found(let found, let cipher):
+                if let salts, let salt = buffer.getBytes(at: buffer.readerIndex, length: found.cipher.keyLength),
+                    !salts.insert(salt)
+                {
+                    return refuse("replayed request", buffer)
+                }
                 user = found
                 chunks = ShadowsocksChunks(cipher: cipher)
                 offset = found.cipher.keyLength

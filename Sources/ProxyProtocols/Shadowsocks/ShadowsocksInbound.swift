@@ -6,7 +6,8 @@ package import XrayProtos
 
 /// Shadowsocks with AEAD methods and any number of users on one port.
 ///
-/// Salts are not remembered: as in Xray and v2ray, a replay is served.
+/// A request that comes again is refused. A datagram is not: each of its kind would have to be remembered, and it does no more than
+/// the one before.
 package final class ShadowsocksInbound: InboundProtocol {
     package let name = "shadowsocks"
     package let networks: Set<Network>
@@ -15,6 +16,7 @@ package final class ShadowsocksInbound: InboundProtocol {
     package let userLevel: UInt32 = 0
     private let table: ShadowsocksUsers
     private let drain = DrainLength()
+    private let salts = ShadowsocksSalts()
 
     package init(_ config: Xray_Proxy_Shadowsocks_ServerConfig) throws(ControlError) {
         let scope = "proxy/shadowsocks"
@@ -35,6 +37,6 @@ package final class ShadowsocksInbound: InboundProtocol {
     package var users: (any UserManaging)? { table }
 
     package func accept(_ connection: AcceptedConnection) -> any StreamHandshake {
-        ShadowsocksHandshake(users: table, drain: drain, source: connection.source.ip)
+        ShadowsocksHandshake(users: table, drain: drain, source: connection.source.ip, salts: salts)
     }
 }
