@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Foundation
-import Synchronization
 
 /// A blocking TCP socket on 127.0.0.1, with a time-out on everything.
 package final class TCPClient {
@@ -104,17 +103,21 @@ package final class TCPClient {
         return bytes
     }
 
-    /// A listening socket on a free port of 127.0.0.1.
-    static func listener() throws -> (descriptor: Int32, port: UInt16) {
+    /// A listening socket on 127.0.0.1, on a port of the kernel's choice unless one is given.
+    static func listener(on port: UInt16 = 0) throws -> (descriptor: Int32, port: UInt16) {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = loopback(0)
+        var address = loopback(port)
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
         let status = withUnsafeMutablePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
                 bind(descriptor, pointer, size) == 0 ? getsockname(descriptor, pointer, &size) : -1
             }
         }
-        guard status == 0, listen(descriptor, 64) == 0 else { throw Failure("the server cannot listen") }
+        guard status == 0, listen(descriptor, 64) == 0 else {
+            let failure = Failure("listen on \(port): \(String(cString: strerror(errno)))")
+            close(descriptor)
+            throw failure
+        }
         return (descriptor, UInt16(bigEndian: address.sin_port))
     }
 
@@ -137,26 +140,6 @@ package final class TCPClient {
     package static func answers(_ port: UInt16) -> Bool {
         (try? TCPClient(port: port, timeout: 1)) != nil
     }
-
-    /// The next port that is free, outside the range from which the kernel takes ports for outgoing connections; no port is
-    /// given twice by one process.
-    package static func freePort() throws -> UInt16 {
-        for _ in 0..<1_000 {
-            let port = UInt16(10_000 + nextPort.add(1, ordering: .relaxed).newValue % 20_000)
-            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            defer { close(descriptor) }
-            var address = loopback(port)
-            let status = withUnsafePointer(to: &address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-                }
-            }
-            if status == 0 { return port }
-        }
-        throw Failure("no free port")
-    }
-
-    private static let nextPort = Atomic<UInt>(UInt.random(in: 0..<20_000))
 
     package static func loopback(_ port: UInt16) -> sockaddr_in {
         var address = sockaddr_in()

@@ -44,8 +44,9 @@ package final class SilentServer: Sendable {
     package let port: UInt16
     private let descriptor: Int32
 
-    package init() throws {
-        (descriptor, port) = try TCPClient.listener()
+    /// - Parameter port: One of the kernel's choice, unless it is given.
+    package init(on port: UInt16 = 0) throws {
+        (descriptor, self.port) = try TCPClient.listener(on: port)
     }
 
     package func stop() { close(descriptor) }
