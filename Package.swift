@@ -95,7 +95,8 @@ let package = Package(
         .target(name: "CLua", linkerSettings: [.linkedLibrary("lua5.4")]),
         .target(name: "CNGHTTP2", linkerSettings: [.linkedLibrary("nghttp2"), .linkedLibrary("z")]),
 
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+        .target(name: "CSpawn", path: "Tests/CSpawn"),
+        .target(name: "TestSupport", dependencies: ["CSpawn"], path: "Tests/TestSupport", swiftSettings: settings),
         .target(
             name: "FuzzTargets",
             dependencies: [
@@ -143,6 +144,6 @@ let package = Package(
         swiftTests("RoutingTests", ["Routing", "ProxyModel", "Telemetry", "XrayProtos", protobuf]),
         swiftTests("SniffingTests", ["Sniffing", "TestSupport", nioCore]),
         swiftTests("TelemetryTests", ["Telemetry", "ProxyModel"]),
-        swiftTests("XrayProtosTests", ["XrayProtos", protobuf]),
+        swiftTests("XrayProtosTests", ["XrayProtos", "TestSupport", protobuf]),
     ]
 )

@@ -57,20 +57,10 @@ package struct TestCertificates: Sendable {
 
     @discardableResult
     private func openssl(_ arguments: String...) throws -> String {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["openssl"] + arguments
-        process.currentDirectoryURL = folder
-        let output = Pipe()
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else {
-            throw Failure("openssl \(arguments.joined(separator: " ")) failed")
+        let result = try CommandResult.of(URL(filePath: "/usr/bin/env"), ["openssl"] + arguments, in: folder)
+        guard result.status == 0 else {
+            throw Failure("openssl \(arguments.joined(separator: " ")): \(result.errors)")
         }
-        return text
+        return result.output
     }
 }

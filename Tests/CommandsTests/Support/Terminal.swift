@@ -13,16 +13,11 @@ final class Terminal {
     ///   - command: Run by a shell; when it ends, the line "ended STATUS" appears.
     ///   - environment: Additions.
     init(_ command: String, environment: [String: String] = [:], columns: Int = 100, rows: Int = 40) throws {
-        guard let tmux = CommandResult.program("tmux"), let python = CommandResult.program("python3") else {
-            throw Failure("tmux or python3 is not installed")
-        }
+        guard let tmux = CommandResult.program("tmux") else { throw Failure("tmux is not installed") }
         self.tmux = tmux
-        // Threads of a test block signals, and what they start would, too: Ctrl-C would do nothing in there.
-        let unblock =
-            "import os, signal, sys; signal.pthread_sigmask(signal.SIG_SETMASK, []); os.execv(sys.argv[1], sys.argv[1:])"
         let folder = FileManager.default.temporaryDirectory
         host = try ChildProcess(
-            python, ["-c", unblock, tmux.path, "-L", server, "-f", "/dev/null", "-D"], in: folder,
+            tmux, ["-L", server, "-f", "/dev/null", "-D"], in: folder,
             log: folder.appendingPathComponent("\(server).log"))
         let settings = environment.map { "\($0.key)='\($0.value)'" }.joined(separator: " ")
         let shell = "env \(settings) TERM=screen LANG=C.UTF-8 \(command); echo ended $?; exec sleep 600"

@@ -73,38 +73,3 @@ final class TidegateProcess {
         try CommandResult.of(executable, arguments, input: input)
     }
 }
-
-struct CommandResult {
-    var status: Int32
-    var output: String
-    var errors: String
-
-    static func of(
-        _ executable: URL, _ arguments: [String], input: String = "", in directory: URL? = nil
-    ) throws -> CommandResult {
-        let process = Process()
-        if let directory { process.currentDirectoryURL = directory }
-        process.executableURL = executable
-        process.arguments = arguments
-        let folder = FileManager.default.temporaryDirectory
-        let names = (0..<3).map { _ in folder.appendingPathComponent("tidegate-io-\(UUID().uuidString)") }
-        defer { for name in names { try? FileManager.default.removeItem(at: name) } }
-        try Data(input.utf8).write(to: names[0])
-        for name in names[1...] { FileManager.default.createFile(atPath: name.path, contents: nil) }
-        process.standardInput = try FileHandle(forReadingFrom: names[0])
-        process.standardOutput = try FileHandle(forWritingTo: names[1])
-        process.standardError = try FileHandle(forWritingTo: names[2])
-        try process.run()
-        process.waitUntilExit()
-        return CommandResult(
-            status: process.terminationStatus, output: try String(contentsOf: names[1], encoding: .utf8),
-            errors: try String(contentsOf: names[2], encoding: .utf8))
-    }
-
-    /// A program on the search path, or nil when it is not installed.
-    static func program(_ name: String) -> URL? {
-        let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
-        return path.split(separator: ":").map { URL(fileURLWithPath: String($0)).appendingPathComponent(name) }
-            .first { FileManager.default.isExecutableFile(atPath: $0.path) }
-    }
-}
