@@ -89,6 +89,8 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
     private var closesWhenDrained = false
     /// The socket broke, or was cut.
     private var isBroken = false
+    /// Inside `channelReadComplete`; see ``close(_:)``.
+    private var isCompletingRead = false
     /// Released when the socket closes.
     var owner: (any StreamEndOwner)?
     /// Called once when the socket is connected and its addresses are known.
@@ -177,8 +179,18 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
         isBroken = true
         if below == .layers {
             context?.triggerUserOutboundEvent(TransportAbort(), promise: nil)
+        } else if let context {
+            close(context)
+        }
+    }
+
+    /// Closes the channel, but not inside its own `channelReadComplete`: when that comes with the end of a socket's input, SwiftNIO
+    /// goes on to close the input of what it takes to be open still, and stops a debug build. ``SocketFloor`` does it for layers.
+    private func close(_ outlet: ChannelHandlerContext) {
+        if isCompletingRead {
+            outlet.eventLoop.assumeIsolated().execute { outlet.close(mode: .all, promise: nil) }
         } else {
-            context?.close(mode: .all, promise: nil)
+            outlet.close(mode: .all, promise: nil)
         }
     }
 
@@ -194,7 +206,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
         switch output {
         case .open: drain(outlet, abruptly: abruptly)
         case .draining: break
-        case .ended: outlet.close(mode: .all, promise: nil)
+        case .ended: close(outlet)
         }
     }
 
@@ -219,7 +231,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
         guard closesWhenDrained else { return }
         // A TLS that no input reaches any more would wait in vain for the peer's farewell.
         let below = direct?.readsPastTLS == true ? direct?.outlet : outlet
-        below?.close(mode: .all, promise: nil)
+        if let below { close(below) }
     }
 
     // MARK: Relay
@@ -376,7 +388,9 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
 
     /// Everything that one read of the socket has brought was handed on.
     private func relayedRead() {
+        isCompletingRead = true
         peer?.flush()
+        isCompletingRead = false
         if pace.noteRead() { lookAtPace() }
     }
 
@@ -486,7 +500,10 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
     func channelReadComplete(context: ChannelHandlerContext) {
         switch phase {
         case .relaying: relayedRead()
-        case .serving: context.fireChannelReadComplete()
+        case .serving:
+            isCompletingRead = true
+            context.fireChannelReadComplete()
+            isCompletingRead = false
         case .owned, .closed: break
         }
     }
@@ -548,7 +565,7 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         isBroken = true
-        context.close(mode: .all, promise: nil)
+        close(context)
     }
 
     private func left() {

@@ -3,12 +3,30 @@ import NIOCore
 
 /// The lowest handler of a layered transport: keeps a layer's `close` from losing what it wrote before, and closes at once
 /// on ``TransportAbort``. Confined to its channel's event loop.
-final class SocketFloor: ChannelOutboundHandler {
+final class SocketFloor: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     /// Set from the time when the output is asked to end until everything written before has left.
     private var outputEnd: EventLoopFuture<Void>?
+    private var isCompletingRead = false
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        isCompletingRead = true
+        context.fireChannelReadComplete()
+        isCompletingRead = false
+    }
+
+    /// Not inside `channelReadComplete`: when that comes with the end of the socket's input, SwiftNIO goes on to close the input of
+    /// what it takes to be open still, and stops a debug build.
+    private func closeSocket(_ context: ChannelHandlerContext, promise: EventLoopPromise<Void>?) {
+        if isCompletingRead {
+            context.eventLoop.assumeIsolated().execute { context.close(mode: .all, promise: promise) }
+        } else {
+            context.close(mode: .all, promise: promise)
+        }
+    }
 
     func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
         guard event is TransportAbort else {
@@ -16,7 +34,7 @@ final class SocketFloor: ChannelOutboundHandler {
             return
         }
         outputEnd = nil
-        context.close(mode: .all, promise: promise)
+        closeSocket(context, promise: promise)
     }
 
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
@@ -33,10 +51,10 @@ final class SocketFloor: ChannelOutboundHandler {
             context.close(mode: .output, promise: isOut)
         case .all:
             guard let outputEnd else {
-                context.close(mode: .all, promise: promise)
+                closeSocket(context, promise: promise)
                 return
             }
-            outputEnd.assumeIsolated().whenComplete { _ in context.close(mode: .all, promise: promise) }
+            outputEnd.assumeIsolated().whenComplete { [self] _ in closeSocket(context, promise: promise) }
         }
     }
 }
