@@ -53,7 +53,8 @@ let package = Package(
         swiftTarget(
             "Commands",
             [
-                "Automation", "CLineEditor", "ScriptAPI", "ControlServer", "ControlAPI", "GRPCWire", "ProxyConfig",
+                "Automation", "CLineEditor", "ScriptAPI", "ControlServer", "ControlAPI", "GRPCWire", "JSONText",
+                "ProxyConfig",
                 "ProxyCore",
                 "ProxyModel", "ProxyProtocols", "Routing", "Telemetry", "XrayProtos", argumentParser, nioCore, nioPosix,
                 protobuf,
@@ -62,7 +63,8 @@ let package = Package(
         swiftTarget(
             "Automation",
             [
-                "LuaRuntime", "ControlAPI", "Telemetry", "ProxyModel", "XrayProtos", asyncHTTPClient, crypto, grdb,
+                "LuaRuntime", "ControlAPI", "JSONText", "Telemetry", "ProxyModel", "XrayProtos", asyncHTTPClient,
+                crypto, grdb,
                 protobuf,
                 nioCore, nioHTTP1,
             ]),
@@ -85,9 +87,10 @@ let package = Package(
         swiftTarget("Sniffing", [crypto, cryptoExtras, nioCore]),
         swiftTarget("Routing", ["ProxyModel", "Telemetry", "XrayProtos", protobuf]),
         swiftTarget("ControlAPI", ["GRPCWire", "ProxyModel", "XrayProtos", protobuf, nioCore]),
-        swiftTarget("ProxyConfig", ["ProxyModel", "XrayProtos", protobuf, crypto]),
+        swiftTarget("ProxyConfig", ["ProxyModel", "XrayProtos", "JSONText", protobuf, crypto]),
         swiftTarget("Telemetry", ["ProxyModel"]),
-        swiftTarget("XrayProtos", [protobuf], exclude: ["Protos", "Generated/HASH"]),
+        swiftTarget("JSONText", []),
+        swiftTarget("XrayProtos", ["JSONText", protobuf], exclude: ["Protos", "Generated/HASH"]),
         swiftTarget("GRPCWire", ["CNGHTTP2", nioCore, nioPosix, collections]),
         swiftTarget("LuaRuntime", ["CLua"]),
         swiftTarget("ProxyModel", [crypto]),
@@ -127,7 +130,8 @@ let package = Package(
             ]),
         swiftTests("GRPCWireTests", ["GRPCWire", nioCore, nioPosix, nioEmbedded]),
         swiftTests("LuaRuntimeTests", ["LuaRuntime"]),
-        swiftTests("ProxyConfigTests", ["ProxyConfig", "ProxyModel", "XrayProtos", protobuf]),
+        swiftTests("JSONTextTests", ["JSONText"]),
+        swiftTests("ProxyConfigTests", ["ProxyConfig", "JSONText", "ProxyModel", "XrayProtos", protobuf]),
         swiftTests(
             "ProxyCoreTests",
             [

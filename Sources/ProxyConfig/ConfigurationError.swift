@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+package import JSONText
 
 /// Where in the configuration something stands.
 package struct ConfigurationPlace: Sendable, Hashable, CustomStringConvertible {
     /// The file's path as it was given, or `stdin`; nil when the value came from no file.
     package var file: String?
-    package var position: JSONDocument.Position?
+    package var position: JSONPosition?
     /// `inbounds[2].settings.clients[0].id`, counted within its own file; empty for the top.
     package var keyPath: String
 
-    package init(file: String? = nil, position: JSONDocument.Position? = nil, keyPath: String = "") {
+    package init(file: String? = nil, position: JSONPosition? = nil, keyPath: String = "") {
         self.file = file
         self.position = position
         self.keyPath = keyPath

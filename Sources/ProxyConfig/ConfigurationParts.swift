@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import JSONText
 package import XrayProtos
 
 /// Parts of a configuration on their own: what commands and scripts send to a running core.

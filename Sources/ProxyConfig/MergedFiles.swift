@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import JSONText
 
 /// The top-level sections of one or more configuration files, merged.
 ///

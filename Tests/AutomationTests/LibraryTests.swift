@@ -89,7 +89,7 @@ struct LibraryTests {
         ("store.set('k', print)", "json: a function cannot be written"),
         ("store.set('', 1)", "store: a key must have 1 to 512 bytes"),
         ("store.set('k', 'x'); store.incr('k')", "store: value of \"k\" is not a number"),
-        ("json.decode('[1,')", "json: cut off at byte 4"),
+        ("json.decode('[1,')", "json: unexpected end of the text at byte 4"),
         ("stats.get()", "bad argument #1 to 'get' (string expected, got no value)"),
         ("settings.new = 1; settings = nil; log.info(settings.x)", "attempt to index a nil value (global 'settings')"),
     ])

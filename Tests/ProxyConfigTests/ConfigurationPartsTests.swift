@@ -1,3 +1,4 @@
+import JSONText
 import ProxyConfig
 import Testing
 // SPDX-License-Identifier: Apache-2.0

@@ -81,7 +81,7 @@ struct ProtoJSONTests {
         (#"{"mail": "a"}"#, "mail: xray.common.protocol.User has no such field"),
         (#"{"level": "x"}"#, "level: expected an integer"),
         (#"{"level": 0.5}"#, "level: expected an integer"),
-        (#"{"level": +5}"#, "line 1 column 11: expected a value"),
+        (#"{"level": +5}"#, "line 1 column 11: unexpected '+' where a value should begin"),
         (#"{"email": 5}"#, "email: expected a string"),
         (#"{"email": "a", "email": "b"}"#, "email: given twice"),
         (#"{"account": 5}"#, "account: expected an object"),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+import JSONText
 import ProxyConfig
 import XrayProtos
 
@@ -18,7 +19,7 @@ struct FlowOptions: ParsableArguments {
         selector.userEmail = email
         selector.id = ids
         if !source.isEmpty {
-            let rule: ProxyConfig.JSONValue = .object(["outboundTag": .string("-"), "source": .string(source)])
+            let rule: JSONValue = .object(["outboundTag": .string("-"), "source": .string(source)])
             selector.sourceIp = try ConfigurationParts.rule(from: JSONNode(rule)).sourceIp
         }
         return selector

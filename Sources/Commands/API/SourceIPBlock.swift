@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
 import ControlAPI
+import JSONText
 import ProxyConfig
 import SwiftProtobuf
 import XrayProtos
@@ -62,7 +63,7 @@ struct SourceIPBlock: APISubcommand {
         guard !outbound.isEmpty else {
             throw APIFailure("neither outboundTag nor balancerTag is specified: give -outbound")
         }
-        let text: ProxyConfig.JSONValue = .object([
+        let text: JSONValue = .object([
             "ruleTag": .string(ruleTag), "outboundTag": .string(outbound),
             "inboundTag": .array(inbound.isEmpty ? [] : [.string(inbound)]),
             "source": .array(sources.map { .string($0) }),

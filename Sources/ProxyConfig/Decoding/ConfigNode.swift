@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import JSONText
 
 /// A value of the configuration with the way that led to it: what all decoding works on.
 package struct ConfigNode {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import JSONText
 
 /// The members of one object by key, without regard to the case of ASCII letters; it remembers which keys were asked for.
 package final class ObjectReader {

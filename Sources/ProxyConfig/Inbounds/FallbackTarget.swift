@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import JSONText
 
 /// Where a fallback leads: `80`, `127.0.0.1:80`, `/run/web.sock`, `@abstract`.
 struct FallbackTarget {

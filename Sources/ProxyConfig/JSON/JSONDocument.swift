@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import JSONText
 
 /// One text in JSON, with comments, and the tree that it holds.
 ///
@@ -10,7 +11,7 @@ package final class JSONDocument: Sendable {
     package let root: JSONNode
     private let bytes: [UInt8]
     /// The positions of the bytes 0, `stride`, 2 × `stride` …, so that none has to be counted from the top.
-    private let checkpoints: [Position]
+    private let checkpoints: [JSONPosition]
     private static let stride = 4096
 
     /// - Throws: `ConfigurationError` with the line and column where the text stops being JSON.
@@ -18,7 +19,9 @@ package final class JSONDocument: Sendable {
         self.name = name
         self.bytes = bytes
         checkpoints = Self.checkpoints(of: bytes)
-        var parser = JSONParser(bytes: bytes, allowsComments: allowsComments)
+        var rules = JSONRules.configuration
+        rules.allowsComments = allowsComments
+        var parser = JSONParser(bytes, rules: rules)
         do {
             root = try parser.parse()
         } catch {
@@ -33,48 +36,24 @@ package final class JSONDocument: Sendable {
         try self.init(bytes: Array(text.utf8), name: name)
     }
 
-    package struct Position: Sendable, Hashable {
-        /// From 1.
-        package var line: Int
-        /// From 1, in characters (Unicode scalars).
-        package var column: Int
-
-        package init(line: Int, column: Int) {
-            self.line = line
-            self.column = column
-        }
-    }
-
-    package func position(of offset: Int) -> Position {
+    package func position(of offset: Int) -> JSONPosition {
         Self.position(of: offset, in: bytes, from: checkpoints)
     }
 
-    private static func position(of offset: Int, in bytes: [UInt8], from checkpoints: [Position]) -> Position {
+    private static func position(of offset: Int, in bytes: [UInt8], from checkpoints: [JSONPosition]) -> JSONPosition {
         let nearest = min(max(offset, 0) / stride, checkpoints.count - 1)
         var position = checkpoints[nearest]
         for byte in bytes[min(nearest * stride, bytes.count)..<min(max(offset, 0), bytes.count)] { position.pass(byte) }
         return position
     }
 
-    private static func checkpoints(of bytes: [UInt8]) -> [Position] {
-        var position = Position(line: 1, column: 1)
-        var checkpoints: [Position] = [position]
+    private static func checkpoints(of bytes: [UInt8]) -> [JSONPosition] {
+        var position = JSONPosition()
+        var checkpoints: [JSONPosition] = [position]
         for (index, byte) in bytes.enumerated() {
             if index > 0, index % stride == 0 { checkpoints.append(position) }
             position.pass(byte)
         }
         return checkpoints
-    }
-}
-
-extension JSONDocument.Position {
-    /// Moves behind one byte; the bytes within a character do not count.
-    fileprivate mutating func pass(_ byte: UInt8) {
-        if byte == 0x0a {
-            line += 1
-            column = 1
-        } else if byte & 0xc0 != 0x80 {
-            column += 1
-        }
     }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import JSONText
 
 /// A JSON value without its place: what scripts get as their settings and give as configuration.
 package enum JSONValue: Sendable, Hashable {
@@ -34,18 +35,32 @@ package enum JSONValue: Sendable, Hashable {
 extension JSONNode {
     /// The node of a value that came from no document; members are in the order of their names.
     package init(_ value: JSONValue) {
-        let plain: Value =
+        self.init(value) { $0.isFinite ? JSONNumber(text: $0.jsonText) : nil }
+    }
+
+    fileprivate init(_ value: JSONValue, number: (Double) -> JSONNumber?) {
+        self =
             switch value {
             case .null: .null
             case .bool(let value): .bool(value)
-            case .integer(let value): .number(JSONNumber(text: String(value)))
-            case .double(let value): value.isFinite ? .number(JSONNumber(text: value.jsonText)) : .null
+            case .integer(let value): .number(value)
+            case .double(let value): number(value).map { .number($0) } ?? .null
             case .string(let text): .string(text)
-            case .array(let values): .array(values.map { JSONNode($0) })
+            case .array(let values): .array(values.map { JSONNode($0, number: number) })
             case .object(let values):
-                .object(values.sorted { $0.key < $1.key }.map { Member(name: $0.key, node: JSONNode($0.value)) })
+                .object(
+                    values.sorted { $0.key < $1.key }.map {
+                        Member(name: $0.key, node: JSONNode($0.value, number: number))
+                    })
             }
-        self.init(plain, offset: nil)
+    }
+}
+
+extension JSONValue {
+    /// The value as JSON on one line, the keys of objects in order; a double keeps its fraction. Numbers that JSON cannot write
+    /// (infinities) become null.
+    package var text: String {
+        JSONNode(self) { $0.isFinite ? JSONNumber(text: String($0)) : nil }.text()
     }
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import JSONText
 
 /// The `automation` object: which scripts run inside the core, and what they may use.
 package struct AutomationConfiguration: Sendable, Equatable {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import JSONText
 
 /// The script files that a path in the configuration stands for.
 enum ScriptFiles {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import JSONText
 import XrayProtos
 
 /// The `metrics` object.

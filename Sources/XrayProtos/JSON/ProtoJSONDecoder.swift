@@ -1,44 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import JSONText
 
 /// Turns JSON trees into messages by their descriptors.
 struct ProtoJSONDecoder {
     func message(
-        _ json: JSONValue, _ descriptor: MessageDescriptor, path: String
+        _ json: JSONNode, _ descriptor: MessageDescriptor, path: String
     ) throws(ProtoError) -> DynamicMessage {
-        guard case .object(let members) = json else { throw mismatch(path, "an object") }
+        guard case .object(let members) = json.value else { throw mismatch(path, "an object") }
         if descriptor.fullName == Xray_Common_Serial_TypedMessage.protoMessageName,
-            let type = members.first(where: { $0.key == XrayJSON.typeKey })
+            let type = members.first(where: { $0.name == XrayJSON.typeKey })
         {
-            return try typed(members, type.value, descriptor, path: path)
+            return try typed(members, type.node, descriptor, path: path)
         }
         var message = DynamicMessage(descriptor)
         var seen: Set<Int> = []
         var oneofs: Set<Int> = []
         for member in members {
-            let inner = path.isEmpty ? member.key : "\(path).\(member.key)"
-            guard let field = descriptor.field(named: member.key) else {
+            let inner = path.isEmpty ? member.name : "\(path).\(member.name)"
+            guard let field = descriptor.field(named: member.name) else {
                 throw ProtoError(.unknownName, "\(inner): \(descriptor.fullName) has no such field")
             }
             guard seen.insert(field.number).inserted else { throw ProtoError(.badJSON, "\(inner): given twice") }
-            if member.value == .null { continue }
+            if member.node.value == .null { continue }
             if let oneof = field.oneofIndex, !oneofs.insert(oneof).inserted {
                 throw ProtoError(.mismatch, "\(inner): another member of the same oneof is given")
             }
-            let value = try value(member.value, field, path: inner)
+            let value = try value(member.node, field, path: inner)
             if field.hasPresence || !value.isZero { message[number: field.number] = value }
         }
         return message
     }
 
     private func typed(
-        _ members: [JSONValue.Member], _ type: JSONValue, _ descriptor: MessageDescriptor, path: String
+        _ members: [JSONNode.Member], _ type: JSONNode, _ descriptor: MessageDescriptor, path: String
     ) throws(ProtoError) -> DynamicMessage {
-        guard case .string(let name) = type, let content = DescriptorPool.shared.message(name) else {
+        guard case .string(let name) = type.value, let content = DescriptorPool.shared.message(name) else {
             throw ProtoError(.unknownName, "\(path).\(XrayJSON.typeKey): no such message type")
         }
-        let rest = members.filter { $0.key != XrayJSON.typeKey }
+        let rest = members.filter { $0.name != XrayJSON.typeKey }
         var message = DynamicMessage(descriptor)
         message["type"] = .string(name)
         let bytes = try self.message(.object(rest), content, path: path).serialized()
@@ -47,27 +48,27 @@ struct ProtoJSONDecoder {
     }
 
     private func value(
-        _ json: JSONValue, _ field: FieldDescriptor, path: String
+        _ json: JSONNode, _ field: FieldDescriptor, path: String
     ) throws(ProtoError) -> DynamicValue {
         switch field.cardinality {
         case .single:
             return try single(json, field, path: path)
         case .list:
-            guard case .array(let elements) = json else { throw mismatch(path, "an array") }
+            guard case .array(let elements) = json.value else { throw mismatch(path, "an array") }
             var list: [DynamicValue] = []
             for (index, element) in elements.enumerated() {
                 list.append(try single(element, field, path: "\(path)[\(index)]"))
             }
             return .list(list)
         case .map:
-            guard case .object(let members) = json else { throw mismatch(path, "an object") }
+            guard case .object(let members) = json.value else { throw mismatch(path, "an object") }
             guard let keyField = field.messageType?.mapKey, let content = field.messageType?.mapValue else {
                 throw mismatch(path, "a map")
             }
             var entries: [DynamicKey: DynamicValue] = [:]
             for member in members {
-                let inner = "\(path)[\"\(member.key)\"]"
-                entries[try key(member.key, keyField, path: inner)] = try single(member.value, content, path: inner)
+                let inner = "\(path)[\"\(member.name)\"]"
+                entries[try key(member.name, keyField, path: inner)] = try single(member.node, content, path: inner)
             }
             return .map(entries)
         }
@@ -89,9 +90,9 @@ struct ProtoJSONDecoder {
     }
 
     private func single(
-        _ json: JSONValue, _ field: FieldDescriptor, path: String
+        _ json: JSONNode, _ field: FieldDescriptor, path: String
     ) throws(ProtoError) -> DynamicValue {
-        switch (field.kind, json) {
+        switch (field.kind, json.value) {
         case (.message, _):
             guard let type = field.messageType else { throw mismatch(path, "a message") }
             return .message(try message(json, type, path: path))
@@ -105,23 +106,25 @@ struct ProtoJSONDecoder {
                 throw ProtoError(.unknownName, "\(path): \(field.typeName ?? "the enum") has no value \"\(name)\"")
             }
             return .enumeration(number)
-        case (.enumeration, .number(let text)):
-            guard case .int(let number) = try integer(text, field, path: path), let narrow = Int32(exactly: number)
+        case (.enumeration, .number(let literal)):
+            guard case .int(let number) = try integer(literal.text, field, path: path),
+                let narrow = Int32(exactly: number)
             else { throw mismatch(path, "an enum value") }
             return .enumeration(narrow)
-        case (.double, .number(let text)), (.double, .string(let text)):
-            return .double(try real(text, json, path: path))
-        case (.float, .number(let text)), (.float, .string(let text)):
-            let wide = try real(text, json, path: path)
+        case (.double, .number), (.double, .string):
+            return .double(try real(json, path: path))
+        case (.float, .number), (.float, .string):
+            let wide = try real(json, path: path)
             guard Float(wide).isFinite || !wide.isFinite else {
-                throw ProtoError(.outOfRange, "\(path): \(text) does not fit a float")
+                throw ProtoError(.outOfRange, "\(path): \(json.text()) does not fit a float")
             }
             return .float(Float(wide))
         case (.bool, _): throw mismatch(path, "true or false")
         case (.string, _), (.bytes, _): throw mismatch(path, "a string")
         case (.enumeration, _): throw mismatch(path, "an enum value")
         case (.double, _), (.float, _): throw mismatch(path, "a number")
-        case (_, .number(let text)), (_, .string(let text)): return try integer(text, field, path: path)
+        case (_, .number(let number)): return try integer(number.text, field, path: path)
+        case (_, .string(let text)): return try integer(text, field, path: path)
         default: throw mismatch(path, "an integer")
         }
     }
@@ -152,14 +155,15 @@ struct ProtoJSONDecoder {
         throw mismatch(path, "an integer")
     }
 
-    private func real(_ text: String, _ json: JSONValue, path: String) throws(ProtoError) -> Double {
-        if case .string = json {
-            switch text {
-            case "NaN": return .nan
-            case "Infinity": return .infinity
-            case "-Infinity": return -.infinity
-            default: break
-            }
+    private func real(_ json: JSONNode, path: String) throws(ProtoError) -> Double {
+        let text: String
+        switch json.value {
+        case .string("NaN"): return .nan
+        case .string("Infinity"): return .infinity
+        case .string("-Infinity"): return -.infinity
+        case .string(let words): text = words
+        case .number(let number): text = number.text
+        default: throw mismatch(path, "a number")
         }
         guard let number = Self.number(text) else { throw mismatch(path, "a number") }
         guard number.isFinite else { throw ProtoError(.outOfRange, "\(path): \(text) does not fit a double") }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import JSONText
 package import SwiftProtobuf
 
 /// JSON in the style of Xray's own command line, which scripts parse.
@@ -19,7 +20,7 @@ package enum XrayJSON {
         encode(try DynamicMessage(message))
     }
 
-    private static func json(_ message: DynamicMessage, depth: Int) -> JSONValue {
+    private static func json(_ message: DynamicMessage, depth: Int) -> JSONNode {
         // Typed messages hold bytes, which the decoder's own limit does not see through.
         guard depth < ProtoLimits.depth else { return .null }
         switch message.descriptor.fullName {
@@ -28,33 +29,33 @@ package enum XrayJSON {
         case Xray_Common_Net_PortList.protoMessageName: return ports(message)
         default: break
         }
-        var members: [JSONValue.Member] = []
+        var members: [JSONNode.Member] = []
         for (field, value) in message.fields {
             if let oneof = field.oneofIndex, oneof < message.descriptor.oneofs.count {
                 let name = field.jsonName == field.name ? GoName.camelCase(field.name) : field.jsonName
                 let isEmptyText = value == .string("")
                 members.append(
-                    JSONValue.Member(
-                        key: GoName.camelCase(message.descriptor.oneofs[oneof]),
-                        value: .object(
+                    JSONNode.Member(
+                        name: GoName.camelCase(message.descriptor.oneofs[oneof]),
+                        node: .object(
                             isEmptyText
-                                ? [] : [JSONValue.Member(key: name, value: json(value, field, depth: depth))])))
+                                ? [] : [JSONNode.Member(name: name, node: json(value, field, depth: depth))])))
             } else {
-                members.append(JSONValue.Member(key: field.jsonName, value: json(value, field, depth: depth)))
+                members.append(JSONNode.Member(name: field.jsonName, node: json(value, field, depth: depth)))
             }
         }
         return sorted(members)
     }
 
-    private static func json(_ value: DynamicValue, _ field: FieldDescriptor, depth: Int) -> JSONValue {
+    private static func json(_ value: DynamicValue, _ field: FieldDescriptor, depth: Int) -> JSONNode {
         switch value {
-        case .int(let number): .number(String(number))
-        case .uint(let number): .number(String(number))
-        case .double(let number): JSONValue.number(number) ?? .null
-        case .float(let number): JSONValue.number(number) ?? .null
+        case .int(let number): .number(number)
+        case .uint(let number): .number(number)
+        case .double(let number): JSONNumber(shortest: number).map { .number($0) } ?? .null
+        case .float(let number): JSONNumber(shortest: number).map { .number($0) } ?? .null
         case .bool(let flag): .bool(flag)
         case .string(let text): .string(text)
-        case .bytes(let bytes): .array(bytes.map { .number(String($0)) })
+        case .bytes(let bytes): .array(bytes.map { .number($0) })
         case .enumeration(let number): .string(field.enumType?.name(of: number) ?? String(number))
         case .message(let message): json(message, depth: depth + 1)
         case .list(let elements): .array(elements.map { json($0, field, depth: depth) })
@@ -62,16 +63,16 @@ package enum XrayJSON {
             sorted(
                 entries.compactMap { key, value in
                     guard let content = field.messageType?.mapValue else { return nil }
-                    return JSONValue.Member(key: key.text, value: json(value, content, depth: depth))
+                    return JSONNode.Member(name: key.text, node: json(value, content, depth: depth))
                 })
         }
     }
 
-    private static func sorted(_ members: [JSONValue.Member]) -> JSONValue {
-        .object(members.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) })
+    private static func sorted(_ members: [JSONNode.Member]) -> JSONNode {
+        .object(members.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) })
     }
 
-    private static func typed(_ message: DynamicMessage, depth: Int) -> JSONValue {
+    private static func typed(_ message: DynamicMessage, depth: Int) -> JSONNode {
         var type = ""
         var bytes: [UInt8] = []
         if case .string(let text)? = message["type"] { type = text }
@@ -80,22 +81,22 @@ package enum XrayJSON {
             let content = try? DynamicMessage(descriptor, decoding: bytes)
         else { return .null }
         let value = json(content, depth: depth + 1)
-        guard case .object(var members) = value else { return value }
-        members.removeAll { $0.key == typeKey }
-        members.append(JSONValue.Member(key: typeKey, value: .string(type)))
+        guard case .object(var members) = value.value else { return value }
+        members.removeAll { $0.name == typeKey }
+        members.append(JSONNode.Member(name: typeKey, node: .string(type)))
         return sorted(members)
     }
 
     /// The key under which an expanded TypedMessage tells its type.
     static let typeKey = "_TypedMessage_"
 
-    private static func address(_ message: DynamicMessage) -> JSONValue {
+    private static func address(_ message: DynamicMessage) -> JSONNode {
         if case .string(let domain)? = message["domain"] { return .string(domain) }
         if case .bytes(let bytes)? = message["ip"], let text = IPText.describe(bytes) { return .string(text) }
         return .null
     }
 
-    private static func ports(_ message: DynamicMessage) -> JSONValue {
+    private static func ports(_ message: DynamicMessage) -> JSONNode {
         guard case .list(let ranges)? = message["range"] else { return .string("") }
         var texts: [String] = []
         for case .message(let range) in ranges {
@@ -103,7 +104,7 @@ package enum XrayJSON {
             if case .uint(let from)? = range["From"] { bounds.0 = from }
             if case .uint(let to)? = range["To"] { bounds.1 = to }
             let isSingle = bounds.0 == bounds.1
-            if isSingle, ranges.count == 1 { return .number(String(bounds.0)) }
+            if isSingle, ranges.count == 1 { return .number(bounds.0) }
             texts.append(isSingle ? String(bounds.0) : "\(bounds.0)-\(bounds.1)")
         }
         return .string(texts.joined(separator: ","))

@@ -1,35 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Reads one JSON value from bytes (RFC 8259, with comments as blanks where allowed).
-struct JSONParser {
-    /// Deeper nesting is refused, so that no text can exhaust the stack.
-    static let maximumDepth = 256
-
-    struct Failure: Error {
-        var message: String
-        var offset: Int
-    }
-
+/// Reads one JSON value from bytes. (RFC 8259)
+package struct JSONParser {
     private let bytes: [UInt8]
-    private let allowsComments: Bool
+    private let rules: JSONRules
     private var index = 0
 
-    init(bytes: [UInt8], allowsComments: Bool) {
+    package init(_ bytes: [UInt8], rules: JSONRules) {
         self.bytes = bytes
-        self.allowsComments = allowsComments
+        self.rules = rules
     }
 
-    /// The first value of the text; what follows it is not looked at.
-    mutating func parse() throws(Failure) -> JSONNode {
-        if bytes.starts(with: [0xef, 0xbb, 0xbf]) { index = 3 }
+    package mutating func parse() throws(JSONSyntaxError) -> JSONNode {
+        if rules.allowsByteOrderMark, bytes.starts(with: [0xef, 0xbb, 0xbf]) { index = 3 }
         try skipBlanks()
         guard index < bytes.count else { throw failure("the text is empty") }
-        return try value(depth: 0)
+        let node = try value(depth: 0)
+        guard !rules.ignoresTextBehind else { return node }
+        try skipBlanks()
+        guard index == bytes.count else { throw unexpected("behind the value") }
+        return node
     }
 
     private var next: UInt8? { index < bytes.count ? bytes[index] : nil }
 
-    private mutating func value(depth: Int) throws(Failure) -> JSONNode {
+    private mutating func value(depth: Int) throws(JSONSyntaxError) -> JSONNode {
         let start = index
         switch next {
         case UInt8(ascii: "{"):
@@ -54,7 +49,7 @@ struct JSONParser {
         }
     }
 
-    private mutating func members(depth: Int) throws(Failure) -> [JSONNode.Member] {
+    private mutating func members(depth: Int) throws(JSONSyntaxError) -> [JSONNode.Member] {
         try enter(depth)
         var members: [JSONNode.Member] = []
         guard next != UInt8(ascii: "}") else {
@@ -83,7 +78,7 @@ struct JSONParser {
         }
     }
 
-    private mutating func elements(depth: Int) throws(Failure) -> [JSONNode] {
+    private mutating func elements(depth: Int) throws(JSONSyntaxError) -> [JSONNode] {
         try enter(depth)
         var elements: [JSONNode] = []
         guard next != UInt8(ascii: "]") else {
@@ -106,22 +101,24 @@ struct JSONParser {
         }
     }
 
-    private mutating func enter(_ depth: Int) throws(Failure) {
-        guard depth <= Self.maximumDepth else {
-            throw failure("nested deeper than \(Self.maximumDepth) levels")
+    private mutating func enter(_ depth: Int) throws(JSONSyntaxError) {
+        guard depth <= rules.maximumDepth else {
+            var failure = failure("nested deeper than \(rules.maximumDepth) levels")
+            failure.isTooDeep = true
+            throw failure
         }
         index += 1
         try skipBlanks()
     }
 
-    private mutating func word(_ word: StaticString) throws(Failure) {
+    private mutating func word(_ word: StaticString) throws(JSONSyntaxError) {
         for byte in word.description.utf8 {
             guard next == byte else { throw unexpected("in the word \(word)") }
             index += 1
         }
     }
 
-    private mutating func number() throws(Failure) -> JSONNumber {
+    private mutating func number() throws(JSONSyntaxError) -> JSONNumber {
         let start = index
         if next == UInt8(ascii: "-") { index += 1 }
         if next == UInt8(ascii: "0") { index += 1 } else { try digits() }
@@ -137,7 +134,7 @@ struct JSONParser {
         return JSONNumber(text: String(decoding: bytes[start..<index], as: UTF8.self))
     }
 
-    private mutating func digits() throws(Failure) {
+    private mutating func digits() throws(JSONSyntaxError) {
         guard let first = next, isDigit(first) else { throw unexpected("in a number, where a digit should stand") }
         while let byte = next, isDigit(byte) { index += 1 }
     }
@@ -146,14 +143,14 @@ struct JSONParser {
 }
 
 extension JSONParser {
-    private mutating func skipBlanks() throws(Failure) {
+    private mutating func skipBlanks() throws(JSONSyntaxError) {
         while let byte = next {
             switch byte {
             case 0x20, 0x09, 0x0a, 0x0d:
                 index += 1
-            case UInt8(ascii: "#") where allowsComments:
+            case UInt8(ascii: "#") where rules.allowsComments:
                 skipLine()
-            case UInt8(ascii: "/") where allowsComments:
+            case UInt8(ascii: "/") where rules.allowsComments:
                 try skipComment()
             default:
                 return
@@ -165,7 +162,7 @@ extension JSONParser {
         while let byte = next, byte != 0x0a { index += 1 }
     }
 
-    private mutating func skipComment() throws(Failure) {
+    private mutating func skipComment() throws(JSONSyntaxError) {
         let start = index
         index += 1
         switch next {
@@ -189,7 +186,7 @@ extension JSONParser {
     }
 
     /// The text of the string whose quotation mark stands at the index.
-    private mutating func string() throws(Failure) -> String {
+    private mutating func string() throws(JSONSyntaxError) -> String {
         let start = index
         index += 1
         var text: [UInt8] = []
@@ -199,7 +196,12 @@ extension JSONParser {
             case UInt8(ascii: "\""):
                 text += bytes[run..<index]
                 index += 1
-                return String(decoding: text, as: UTF8.self)
+                if rules.replacesMalformedText { return String(decoding: text, as: UTF8.self) }
+                guard let valid = String(validating: text, as: UTF8.self) else {
+                    index = start
+                    throw failure("a text that is not UTF-8")
+                }
+                return valid
             case UInt8(ascii: "\\"):
                 text += bytes[run..<index]
                 index += 1
@@ -215,7 +217,7 @@ extension JSONParser {
         throw failure("a text in quotation marks that does not end")
     }
 
-    private mutating func escape() throws(Failure) -> Unicode.Scalar {
+    private mutating func escape() throws(JSONSyntaxError) -> Unicode.Scalar {
         let byte = next
         let plain: Unicode.Scalar
         switch byte {
@@ -237,23 +239,27 @@ extension JSONParser {
     }
 
     /// A `\u` escape whose digits begin at the index; two of them where they are a surrogate pair.
-    private mutating func unicodeEscape() throws(Failure) -> Unicode.Scalar {
+    private mutating func unicodeEscape() throws(JSONSyntaxError) -> Unicode.Scalar {
         let unit = try hexadecimalUnit()
-        guard unit & 0xfc00 == 0xd800 else { return Unicode.Scalar(unit) ?? "\u{fffd}" }
-        guard index + 1 < bytes.count, bytes[index] == UInt8(ascii: "\\"), bytes[index + 1] == UInt8(ascii: "u") else {
-            return "\u{fffd}"
-        }
+        if let scalar = Unicode.Scalar(unit) { return scalar }
         let before = index
-        index += 2
-        let second = try hexadecimalUnit()
-        guard second & 0xfc00 == 0xdc00 else {
+        if unit < 0xdc00, index + 1 < bytes.count, bytes[index] == UInt8(ascii: "\\"),
+            bytes[index + 1] == UInt8(ascii: "u")
+        {
+            index += 2
+            let second = try hexadecimalUnit()
+            if second & 0xfc00 == 0xdc00,
+                let scalar = Unicode.Scalar(0x10000 + UInt32(unit & 0x3ff) << 10 + UInt32(second & 0x3ff))
+            {
+                return scalar
+            }
             index = before
-            return "\u{fffd}"
         }
-        return Unicode.Scalar(0x10000 + UInt32(unit & 0x3ff) << 10 + UInt32(second & 0x3ff)) ?? "\u{fffd}"
+        guard rules.replacesMalformedText else { throw failure("half of a surrogate pair") }
+        return "\u{fffd}"
     }
 
-    private mutating func hexadecimalUnit() throws(Failure) -> UInt16 {
+    private mutating func hexadecimalUnit() throws(JSONSyntaxError) -> UInt16 {
         var unit: UInt16 = 0
         for _ in 0..<4 {
             switch next {
@@ -267,11 +273,11 @@ extension JSONParser {
         return unit
     }
 
-    private func failure(_ message: String) -> Failure {
-        Failure(message: message, offset: index)
+    private func failure(_ message: String) -> JSONSyntaxError {
+        JSONSyntaxError(message: message, offset: index)
     }
 
-    private func unexpected(_ context: String) -> Failure {
+    private func unexpected(_ context: String) -> JSONSyntaxError {
         guard let byte = next else { return failure("unexpected end of the text") }
         let found: String
         if byte >= 0x20, byte < 0x7f {
