@@ -141,11 +141,12 @@ package final class LuaCoroutine {
             return .suspended(operation: operation)
         default:
             phase = .done
+            // Pending closers look at the error where it is, and may put one of their own in its place.
+            var status = status
+            if cl_stop_reason(thread) == Int32(CL_STOP_NONE.rawValue) { status = cl_reset(thread) }
             let main = try state.stack()
             lua_xmove(thread, main.l, 1)
-            let error = state.takeError(status: status, on: main)
-            if cl_stop_reason(thread) == Int32(CL_STOP_NONE.rawValue) { _ = cl_reset(thread) }
-            throw error
+            throw state.takeError(status: status, on: main)
         }
     }
 }

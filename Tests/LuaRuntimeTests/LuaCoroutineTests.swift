@@ -160,6 +160,17 @@ struct LuaCoroutineTests {
         #expect(try state.global("closed") == true)
     }
 
+    @Test func anErrorOfAPendingCloserTakesTheErrorsPlace() throws {
+        let state = try state()
+        let source = """
+            local x <close> = setmetatable({}, { __close = function(_, e) error('then ' .. e, 0) end })
+            error('out', 0)
+            """
+        let error = #expect(throws: LuaError.self) { _ = try drive(state, source) }
+        #expect(error?.message == "then out")
+        #expect(state.stackDepth == 0)
+    }
+
     @Test func aFlagStopsOneCoroutineOnly() throws {
         let state = try state()
         let loop = try state.load("while true do pcall(wait) end", name: "s")
