@@ -2,9 +2,11 @@
 //
 // Table functions whose loops the hook would not see: a length or a range may be claimed to be as large as an integer.
 
+#include <limits.h>
+
 #include "internal.h"
 
-enum { steps_between_ticks = 1024 };
+enum { steps_between_ticks = 1024, compared_bytes = 4096 };
 
 #define COUNT_STEP(L, steps)                                    \
     do {                                                        \
@@ -108,13 +110,18 @@ CL_RAISES static int table_concat(lua_State *L) {
     return 1;
 }
 
-// Orders as `<` or the script's comparator (upvalue 2) does, and counts. Upvalue 1: calls so far.
+// Orders as `<` or the script's comparator (upvalue 2) does, and counts. Upvalue 1: what was not counted yet, a call or a
+// piece of a string at a time.
 CL_RAISES static int counted_less(lua_State *L) {
-    lua_Integer calls = lua_tointeger(L, lua_upvalueindex(1)) + 1;
-    lua_pushinteger(L, calls);
-    lua_replace(L, lua_upvalueindex(1));
-    if (calls % 256 == 0) cl_tick(L, 256);
+    lua_Integer cost = lua_tointeger(L, lua_upvalueindex(1)) + 1;
     lua_settop(L, 2);
+    if (lua_type(L, 1) == LUA_TSTRING) cost += (lua_Integer)(lua_rawlen(L, 1) / compared_bytes);
+    if (cost >= 256) {
+        cl_tick(L, cost < INT_MAX ? (unsigned)cost : INT_MAX);
+        cost = 0;
+    }
+    lua_pushinteger(L, cost);
+    lua_replace(L, lua_upvalueindex(1));
     if (lua_isnil(L, lua_upvalueindex(2))) {
         lua_pushboolean(L, lua_compare(L, 1, 2, LUA_OPLT));
         return 1;
@@ -125,17 +132,29 @@ CL_RAISES static int counted_less(lua_State *L) {
     return 1;
 }
 
-// Sorts with the library's own function. A small plain table, or a comparator in Lua, needs no counting.
+// Whether sorting the table at index 1 takes no time to speak of: it has no metatable, few elements, and no long strings, which one
+// instruction compares.
+CL_RAISES static int is_quickly_sorted(lua_State *L) {
+    enum { few = 4096 };
+    lua_Integer size = (lua_Integer)lua_rawlen(L, 1);
+    if (size > few || lua_getmetatable(L, 1)) return 0;
+    for (lua_Integer i = 1; i <= size; i++) {
+        int is_long = lua_rawgeti(L, 1, i) == LUA_TSTRING && lua_rawlen(L, -1) > compared_bytes;
+        lua_pop(L, 1);
+        if (is_long) return 0;
+    }
+    return 1;
+}
+
+// Sorts with the library's own function. A comparator in Lua needs no counting.
 CL_RAISES static int table_sort(lua_State *L) {
-    enum { small = 4096 };
     check_table(L, 1);
     if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TFUNCTION);
     lua_settop(L, 2);
-    int has_metatable = lua_getmetatable(L, 1);
     int lua_comparator = lua_isfunction(L, 2) && !lua_iscfunction(L, 2);
-    int is_small = !has_metatable && lua_rawlen(L, 1) <= small;
+    int is_quick = lua_type(L, 1) == LUA_TTABLE && is_quickly_sorted(L);
     lua_settop(L, 2);
-    if (!lua_comparator && !is_small) {
+    if (!lua_comparator && !is_quick) {
         lua_pushinteger(L, 0);
         lua_pushvalue(L, 2);
         lua_pushcclosure(L, counted_less, 2);

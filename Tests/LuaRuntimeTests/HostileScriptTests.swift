@@ -85,6 +85,11 @@ struct HostileScriptTests {
         "table.concat(setmetatable({}, { __index = nothing.at.all }), '', 1, math.maxinteger)",
         "table.sort(setmetatable({}, { __len = function() return (1 << 31) - 2 end }), rawequal)",
         "table.sort({1, 2, 3}, function() while true do end end)",
+        """
+        local a, b, t = ("x"):rep(4 << 20), ("x"):rep(4 << 20), {}
+        for i = 1, 4096 do t[i] = i % 2 == 0 and a or b end
+        table.sort(t)
+        """,
         "load(function() return ' ' end)",
         "load(blank)",
         "while true do load('x = 1') end",
