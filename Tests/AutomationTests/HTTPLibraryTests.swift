@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Automation
@@ -53,6 +54,23 @@ struct HTTPLibraryTests {
         #expect(lines[2].hasPrefix("nil http: GET 127.0.0.1: "))
         #expect(lines[3].hasPrefix("nil http: GET 127.0.0.1: "))
         #expect(lines[4] == "302")
+    }
+
+    @Test(.timeLimit(.minutes(2))) func theTimeOutHoldsForTheBodyToo() async throws {
+        let lines = try await Self.run(
+            """
+            log.info(http.get("@/silent", { timeout = "50ms" }))
+            log.info(http.get("@/stalled", { timeout = "50ms" }))
+            """)
+        let text = "nil http: GET 127.0.0.1: no answer within 50ms"
+        #expect(lines == [text, text])
+    }
+
+    @Test func whyThereIsNoConnectionIsToldInTheSystemsWords() async throws {
+        let port = try TCPClient.freePort()
+        let lines = try await Self.run(
+            #"log.info(http.get("http://127.0.0.1:\#(port)/"))"#, allow: ["127.0.0.1:\(port)"])
+        #expect(lines == ["nil http: GET 127.0.0.1: connection refused"])
     }
 
     @Test(arguments: [

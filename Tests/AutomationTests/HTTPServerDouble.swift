@@ -4,7 +4,7 @@ import NIOHTTP1
 import NIOPosix
 
 /// An HTTP server on 127.0.0.1 that answers by path: `/echo` with the request, `/large` with 2 MB, `/away` with a redirect,
-/// `/silent` never, `/close` by closing.
+/// `/silent` never, `/stalled` with the beginning of a body and no more, `/close` by closing.
 final class HTTPServerDouble: Sendable {
     let port: Int
     private let channel: any Channel
@@ -50,6 +50,13 @@ final class HTTPServerDouble: Sendable {
                 status = .found
                 headers.add(name: "Location", value: "/echo")
             case "/silent": return
+            case "/stalled":
+                headers.add(name: "Content-Length", value: "100")
+                context.write(
+                    wrapOutboundOut(.head(.init(version: head.version, status: status, headers: headers))), promise: nil
+                )
+                return context.writeAndFlush(
+                    wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: "begun")))), promise: nil)
             case "/close": return context.close(promise: nil)
             default: status = .notFound
             }

@@ -28,6 +28,8 @@ package final class AsyncScriptHTTPClient: ScriptHTTPClient {
                 configuration.redirectConfiguration = .disallow
                 configuration.httpVersion = .http1Only
                 configuration.timeout.connect = .seconds(30)
+                // Whether to try again is the script's to say, which else would learn of a refused connection after the time-out.
+                configuration.connectionPool.retryConnectionEstablishment = false
                 let client = HTTPClient(
                     eventLoopGroup: HTTPClient.defaultEventLoopGroup, configuration: configuration)
                 state = .open(client)
@@ -49,12 +51,23 @@ package final class AsyncScriptHTTPClient: ScriptHTTPClient {
         message.method = HTTPMethod(rawValue: request.method)
         for (name, value) in request.headers { message.headers.add(name: name, value: value) }
         if !request.body.isEmpty { message.body = .bytes(ByteBuffer(bytes: request.body)) }
-        let (seconds, attoseconds) = request.timeout.components
-        let timeout = TimeAmount.nanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
-        let answer = try await client().execute(message, timeout: timeout)
-        let body = try await answer.body.collect(upTo: request.largest)
-        return ScriptHTTPResponse(
-            status: Int(answer.status.code), headers: answer.headers.map { (name: $0.name, value: $0.value) },
-            body: Array(body.readableBytesView))
+        let client = try client()
+        // The client's own deadline ends with the answer's head, and the body may take for ever.
+        return try await withThrowingTaskGroup(of: ScriptHTTPResponse.self) { [message] group in
+            group.addTask {
+                try await Task.sleep(for: request.timeout)
+                throw ScriptHTTPFailure.timeOut
+            }
+            group.addTask {
+                let answer = try await client.execute(message, deadline: .distantFuture)
+                let body = try await answer.body.collect(upTo: request.largest)
+                return ScriptHTTPResponse(
+                    status: Int(answer.status.code), headers: answer.headers.map { (name: $0.name, value: $0.value) },
+                    body: Array(body.readableBytesView))
+            }
+            defer { group.cancelAll() }
+            guard let first = try await group.next() else { throw ScriptHTTPFailure.timeOut }
+            return first
+        }
     }
 }

@@ -9,6 +9,11 @@ package protocol ScriptHTTPClient: Sendable {
     func shutdown() async
 }
 
+enum ScriptHTTPFailure: Error {
+    /// The request's time is over.
+    case timeOut
+}
+
 package struct ScriptHTTPRequest: Sendable, Equatable {
     package var method: String
     package var url: String

@@ -74,12 +74,13 @@ extension Library {
     private static let mostRequests = 16
 
     private static func describe(_ error: any Error, _ request: ScriptHTTPRequest) -> String {
-        let text: String
-        if error is NIOTooManyBytesError {
-            text = "the answer is larger than \(ByteSize.text(Int64(request.largest)))"
-        } else {
-            text = "\(error)"
-        }
+        let text =
+            switch error {
+            case is NIOTooManyBytesError: "the answer is larger than \(ByteSize.text(Int64(request.largest)))"
+            case ScriptHTTPFailure.timeOut: "no answer within \(request.timeout.text)"
+            case let error as IOError: String(cString: strerror(error.errnoCode)).lowercased()
+            default: "\(error)"
+            }
         let host = URLComponents(string: request.url)?.host ?? request.url
         return "http: \(request.method) \(host): \(text)"
     }
