@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import Synchronization
 import TestSupport
 import Testing
 
@@ -40,6 +41,32 @@ struct UpdateTests {
                 "[Info] script/goes: gone: stop",
             ])
         #expect(try await automation.planUpdate(settings(comes, other, stays)).lines.isEmpty)
+        await automation.stop()
+    }
+
+    @Test func aScriptThatIsTakenOutWhileItLoadsDoesNotStart() async throws {
+        let bench = try ScriptBench()
+        let http = HeldHTTP()
+        let script = try bench.write(
+            "slow", "http.get('http://example.com/') every('1s', function() log.info('alive') end)")
+        let automation = try await bench.start(script) { settings in
+            settings.http.allow = ["example.com"]
+            settings.http.client = http
+        }
+        http.hold()
+        async let isLoaded = automation.reload("slow")
+        try await eventually { http.isAsked }
+        var new = settings()
+        new.http.allow = ["example.com"]
+        _ = await automation.apply(try await automation.planUpdate(new))
+        http.letGo()
+        _ = await isLoaded
+        // The version that ran has ended, too.
+        try await eventually { automation.context.scheduler.count <= 2 }
+        let before = bench.core.log.filter { $0.contains("alive") }.count
+        await bench.pass(.seconds(5), automation)
+        #expect(bench.core.log.filter { $0.contains("alive") }.count == before)
+        #expect(await automation.status().isEmpty)
         await automation.stop()
     }
 
@@ -97,4 +124,34 @@ struct UpdateTests {
         #expect(said == ["[Info] script/chunk: allow", "[Info] script/chunk: allowed"])
         await automation.stop()
     }
+}
+
+/// Answers at once, or holds requests until they are let go.
+private final class HeldHTTP: ScriptHTTPClient {
+    private let state = Mutex((isHeld: false, waiting: [CheckedContinuation<Void, Never>]()))
+
+    var isAsked: Bool { state.withLock { !$0.waiting.isEmpty } }
+    func hold() { state.withLock { $0.isHeld = true } }
+
+    func letGo() {
+        let waiting = state.withLock { state in
+            state.isHeld = false
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+
+    func send(_ request: ScriptHTTPRequest) async throws -> ScriptHTTPResponse {
+        await withCheckedContinuation { continuation in
+            let goesOn = state.withLock { state in
+                if state.isHeld { state.waiting.append(continuation) }
+                return !state.isHeld
+            }
+            if goesOn { continuation.resume() }
+        }
+        return ScriptHTTPResponse(status: 200)
+    }
+
+    func shutdown() async {}
 }

@@ -365,7 +365,8 @@ package actor Automation {
         } catch {
             return failed(name, error)
         }
-        guard !isStopping, slots[name]?.phase != .disabled else {
+        // Meanwhile it may have been switched off, or taken out, and another one of the name put in.
+        guard !isStopping, let now = slots[name], now.phase != .disabled, now.candidate === instance else {
             await retire(instance, reason: "stop", grace: .zero)
             return false
         }
