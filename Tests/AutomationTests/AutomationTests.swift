@@ -52,6 +52,30 @@ struct AutomationTests {
         await automation.stop()
     }
 
+    @Test func aScheduleGoesOnAfterARunThatCouldNotBegin() async throws {
+        let bench = try ScriptBench()
+        // The second run's turn comes when there are as many runs as there may be.
+        let script = try bench.write(
+            "full",
+            """
+            every("400ms", function()
+                log.info("run")
+                spawn(function() after("1500ms", function() sleep("10s") end) end)
+                sleep("1500ms")
+            end, { name = "queued", overlap = "queue(5)" })
+            after("1s", function() while pcall(spawn, sleep, "10s") do end end)
+            after("1500ms", function() sleep("10s") end)
+            """)
+        let automation = try await bench.start(script)
+        await bench.pass(.milliseconds(1950), automation)
+        #expect(
+            bench.core.log.filter { $0.contains("queued failed: a script may have 1000 runs at a time") }.count >= 1)
+        #expect(bench.core.log.filter { $0.hasSuffix("run") }.count == 1)
+        await bench.pass(.seconds(20), automation)
+        #expect(bench.core.log.filter { $0.hasSuffix("run") }.count > 3)
+        await automation.stop(grace: .zero)
+    }
+
     @Test func aMainLoopMaySleep() async throws {
         let bench = try ScriptBench()
         let script = try bench.write("loop", "while true do log.info('turn') sleep(2) end")

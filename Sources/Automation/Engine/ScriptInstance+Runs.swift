@@ -94,19 +94,31 @@ extension ScriptInstance {
             step(run) { () throws(LuaError) in try run.coroutine.resume(with: arguments) }
         } catch {
             let record = RunRecord(
-                script: name, schedule: "", scheduled: scheduled, started: now, ended: now, outcome: .failed,
+                script: name, schedule: role.name, scheduled: scheduled, started: now, ended: now, outcome: .failed,
                 error: describe(error).message)
-            log(.error, record.error)
             completion?(record)
-            if case .main = role { loaded(AutomationError(.script, record.error)) }
-            if case .console(let done) = role { done(.failed(.failed, message: record.error, traceback: "")) }
-            if case .schedule(let schedule) = role { _ = schedule.ended(record) }
-            if case .task(let task) = role { finish(task, record) }
-            if case .subscription(let subscription) = role {
-                _ = subscription.ended(record)
-                context.pool.submit(lane) { [self] in handleNext(subscription) }
-            }
+            didNotBegin(role, record)
         }
+    }
+
+    /// Tells those who wait for a run that there will be none; what stands in line behind it has its turn.
+    private func didNotBegin(_ role: ScriptRun.Role, _ record: RunRecord) {
+        var failures = 1
+        switch role {
+        case .main: return loaded(AutomationError(.script, record.error))
+        case .console(let done): return done(.failed(.failed, message: record.error, traceback: ""))
+        case .schedule(let schedule):
+            let next: Firing?
+            (next, failures) = schedule.ended(record)
+            if let next { start(schedule, next) }
+        case .task(let task): finish(task, record)
+        case .subscription(let subscription):
+            failures = subscription.ended(record)
+            context.pool.submit(lane) { [self] in handleNext(subscription) }
+        case .stopHook: break
+        }
+        context.store.record(record)
+        report(record, traceback: "", failures: failures)
     }
 
     private func startTimer(of run: ScriptRun) {

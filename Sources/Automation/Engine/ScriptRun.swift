@@ -15,6 +15,17 @@ final class ScriptRun: Hashable, @unchecked Sendable {
         case stopHook
         /// What somebody typed; told how it ended.
         case console(@Sendable (ConsoleOutcome) -> Void)
+
+        var name: String {
+            switch self {
+            case .main: "main"
+            case .schedule(let schedule): schedule.name
+            case .subscription(let subscription): subscription.name
+            case .task: "task"
+            case .stopHook: "on_stop"
+            case .console: "console"
+            }
+        }
     }
 
     enum Phase {
@@ -61,16 +72,7 @@ final class ScriptRun: Hashable, @unchecked Sendable {
         self.coroutine = coroutine
     }
 
-    var name: String {
-        switch role {
-        case .main: "main"
-        case .schedule(let schedule): schedule.name
-        case .subscription(let subscription): subscription.name
-        case .task: "task"
-        case .stopHook: "on_stop"
-        case .console: "console"
-        }
-    }
+    var name: String { role.name }
 
     /// Why somebody asked for the end of the run.
     var requestedStop: String? { stopRequest.withLock { $0 } }
