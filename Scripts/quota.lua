@@ -146,10 +146,24 @@ local function period(t)
     return first, following
 end
 
+-- The period that a calendar shows which is behind the known one.
+local behind
+
 local function begin_period()
-    local first = period(time.now())
-    local known = store.get("period")
+    local now = time.now()
+    local first, known = period(now), store.get("period")
     if known == first then return end
+    -- A machine may begin with a wrong date, until the network tells it the right one: nothing is reset for that. If the known period was
+    -- the wrong one, the next that begins by the calendar counts.
+    if known and known > now and (not behind or first <= behind) then
+        if not behind then
+            log.warning(("the calendar shows %s, before the period that has begun at %s: usage is not reset"):format(
+                time.format(now, "%F %H:%M", settings.zone), time.format(known, "%F %H:%M", settings.zone)))
+        end
+        behind = first
+        return
+    end
+    behind = nil
     store.transaction(function()
         -- The first start resets nothing.
         if known then
