@@ -17,9 +17,11 @@ local settings = settings {
     prefix = { type = "string", default = "usage-", doc = "what the files' names begin with" },
 }
 
--- Of the day that the store knows: { date, session, sums = { [kind/name] = { up, down } }, seen = { [counter] = total } }.
-local state = store.get("state") or { sums = {}, seen = {} }
-if state.session ~= core.session then state.session, state.seen = core.session, {} end
+-- What the store holds, by kind and name: { date, up, down, session, seen_up, seen_down }, the sums of a day and the counters' place; and
+-- the { up, down } of the days that ended last, by date: a day comes again where a calendar was wrong for a while.
+local sums = {}
+for key, sum in pairs(store.list("sum/")) do sums[key:sub(#"sum/" + 1)] = sum end
+local day, ended = store.get("day"), store.get("ended") or {}
 
 local function quote(text)
     -- What a spreadsheet takes for a formula is made a text.
@@ -29,9 +31,9 @@ end
 
 local function write(date)
     local lines = {}
-    for key, sum in pairs(state.sums) do
+    for key, sum in pairs(sums) do
         local kind, name = key:match("^(%a+)/(.*)$")
-        lines[#lines + 1] = ("%s,%s,%d,%d"):format(kind, quote(name), sum.up, sum.down)
+        if sum.date == date then lines[#lines + 1] = ("%s,%s,%d,%d"):format(kind, quote(name), sum.up, sum.down) end
     end
     table.sort(lines)
     files.write(("%s%s.csv"):format(settings.prefix, date), "kind,name,up,down\n" .. table.concat(lines, "\n")
@@ -46,17 +48,96 @@ local function clear_up()
     for index = 1, #old - settings.keep do files.remove(old[index]) end
 end
 
-local function account()
+local function has_ended(date)
+    for _, known in ipairs(ended) do
+        if known == date then return true end
+    end
+    return false
+end
+
+-- The record of a kind and name, made one of the date.
+local function record_of(key, date)
+    local sum = sums[key] or { seen_up = 0, seen_down = 0 }
+    if sum.date ~= date then
+        if has_ended(sum.date) then store.set(("day/%s/%s"):format(sum.date, key), { up = sum.up, down = sum.down }) end
+        local earlier = store.get(("day/%s/%s"):format(date, key)) or { up = 0, down = 0 }
+        sum.date, sum.up, sum.down = date, earlier.up, earlier.down
+    end
+    if sum.session ~= core.session then sum.session, sum.seen_up, sum.seen_down = core.session, 0, 0 end
+    return sum
+end
+
+-- Makes each record what `fn` gives, many at a time. Sums and the counters' place are stored together, so that no end of the process counts
+-- a byte twice or not at all.
+local function change(keys, fn)
+    for first = 1, #keys, 10000 do
+        store.transaction(function()
+            for index = first, math.min(first + 9999, #keys) do
+                local key = keys[index]
+                local sum = fn(key)
+                sums[key] = sum
+                store.set("sum/" .. key, sum)
+            end
+        end)
+    end
+end
+
+local function account(date)
+    local totals, keys = {}, {}
     for name, total in pairs(stats.query("", { total = true })) do
         local kind, tag, direction = name:match("^(%a+)>>>(.-)>>>traffic>>>(%a+)link$")
-        local seen = state.seen[name] or 0
-        if kind and total > seen then
+        if kind then
             local key = kind .. "/" .. tag
-            local sum = state.sums[key] or { up = 0, down = 0 }
-            sum[direction] = sum[direction] + total - seen
-            state.sums[key], state.seen[name] = sum, total
+            local sum = sums[key]
+            local seen = sum and sum.session == core.session and sum["seen_" .. direction] or 0
+            if total > seen then
+                if not totals[key] then totals[key], keys[#keys + 1] = {}, key end
+                totals[key][direction] = total
+            end
         end
     end
+    change(keys, function(key)
+        local sum = record_of(key, date)
+        for direction, total in pairs(totals[key]) do
+            sum[direction] = sum[direction] + total - sum["seen_" .. direction]
+            sum["seen_" .. direction] = total
+        end
+        return sum
+    end)
+end
+
+-- Ends the day before, and takes up what is known of this one.
+local function begin_day(date)
+    if day then write(day) end
+    local list = {}
+    for _, known in ipairs(ended) do
+        if known ~= day and known ~= date then list[#list + 1] = known end
+    end
+    list[#list + 1] = day
+    while #list > 2 do
+        local old = store.keys(("day/%s/"):format(table.remove(list, 1)))
+        for first = 1, #old, 10000 do
+            store.transaction(function()
+                for index = first, math.min(first + 9999, #old) do store.delete(old[index]) end
+            end)
+        end
+    end
+    ended = list
+    store.set("ended", ended)
+    local keys, prefix = {}, ("day/%s/"):format(date)
+    for _, key in ipairs(store.keys(prefix)) do keys[#keys + 1] = key:sub(#prefix + 1) end
+    change(keys, function(key) return record_of(key, date) end)
+    -- Names of another process that are not seen any more are forgotten.
+    local gone = {}
+    for key, sum in pairs(sums) do
+        if sum.date ~= date and sum.session ~= core.session then gone[#gone + 1] = key end
+    end
+    change(gone, function(key)
+        record_of(key, date)
+        return nil
+    end)
+    day = date
+    store.set("day", day)
 end
 
 local is_busy = false
@@ -64,15 +145,10 @@ local function report()
     if is_busy then return end
     is_busy = true
     local done, problem = pcall(function()
-        account()
         local today = time.format(time.now(), "%F", settings.zone)
-        if state.date and state.date ~= today then
-            write(state.date)
-            state.sums = {}
-        end
-        state.date = today
-        -- Large tables go to the store in one piece, so that sums and the counters' place stay together.
-        store.set("state", state)
+        -- What was carried until now belongs to the day that ends.
+        account(day or today)
+        if day ~= today then begin_day(today) end
         write(today)
         clear_up()
     end)

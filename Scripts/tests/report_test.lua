@@ -61,3 +61,46 @@ test("names cannot break the table", function()
     advance("1m")
     expect(files.read("usage-2026-01-01.csv")):contains([[user,"'=1+1,""x""",1,0]])
 end)
+
+test("a calendar that is wrong for a while costs no day its sums", function()
+    clock("2026-05-10 12:00", "UTC")
+    start{ interval = "1m" }
+    traffic(alice, { up = 7 })
+    traffic(bob, { up = 100 })
+    advance("1m")
+    clock("2024-01-01 00:00", "UTC")
+    restart()
+    traffic(alice, { up = 1 })
+    advance("1m")
+    expect(files.read("usage-2024-01-01.csv")):contains("user,alice@example.com,1,0"):lacks("bob")
+    clock("2026-05-10 12:10", "UTC")
+    advance("1m")
+    traffic(alice, { up = 4 })
+    advance("1m")
+    expect(files.read("usage-2026-05-10.csv")):contains("user,alice@example.com,11,0"):contains("user,bob@example.com,100,0")
+end)
+
+test("there may be so many users that one value of the store cannot hold them", function()
+    local users = {}
+    -- Long names make few users many.
+    for index = 1, 5000 do users[index] = ("%s%d@example.com"):format(("x"):rep(200), index) end
+    core{ users = users }
+    script("../report.lua", { zone = "UTC", interval = "1m" })
+    for _, user in ipairs(users) do traffic(user, { up = 1 }) end
+    advance("1m")
+    expect(files.read("usage-2026-01-01.csv")):contains("x5000@example.com,1,0\n")
+end)
+
+test("what is kept of days before is bounded", function()
+    local report = start{ interval = "1h" }
+    for _ = 1, 5 do
+        traffic(alice, { up = 1 })
+        advance("1d")
+    end
+    -- The inbound, the outbound and alice, of two days.
+    expect(#report:keys("day/")):at_most(6)
+    expect(report:stored("ended")):is{ "2026-01-04", "2026-01-05" }
+    restart()
+    advance("2d")
+    expect(report:keys("sum/")):is{}
+end)
