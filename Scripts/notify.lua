@@ -84,9 +84,7 @@ for index, target in ipairs(settings.targets) do
     if target.format == "telegram" and not target.chat then
         error(("settings: targets[%d].chat: missing; Telegram needs a chat"):format(index), 0)
     end
-    local key = "queue/" .. index
-    targets[index] = { config = target, host = host, key = key, queue = store.get(key) or {}, left_out = 0 }
-    store.delete(key)
+    targets[index] = { config = target, host = host, key = "queue/" .. index, queue = {}, left_out = 0 }
 end
 
 local function message(target, events, left_out)
@@ -167,10 +165,23 @@ local function add(event)
     end
 end
 
-for _, name in ipairs(settings.events) do on(name, add, { name = name, buffer = 10000 }) end
-for _, target in ipairs(targets) do
-    if #target.queue > 0 then wake(target) end
+-- Takes up what was left behind; it goes before what has not been begun.
+local function take_over()
+    for _, target in ipairs(targets) do
+        local rest, begun = store.get(target.key), target.in_flight or 0
+        if rest then
+            store.delete(target.key)
+            table.move(target.queue, begun + 1, #target.queue, begun + 1 + #rest)
+            table.move(rest, 1, #rest, begun + 1, target.queue)
+            wake(target)
+        end
+    end
 end
+
+for _, name in ipairs(settings.events) do on(name, add, { name = name, buffer = 10000 }) end
+take_over()
+-- At a reload the version before ends after this one was loaded.
+after("1s", take_over, { name = "take over" })
 
 on_stop(function()
     for _, target in ipairs(targets) do

@@ -155,3 +155,13 @@ test("settings are checked", function()
     refused({ url = hook, format = "telegram" }, "targets[1].chat: missing")
     refused({ url = hook, format = "fax" }, 'targets[1].format: "json" or "text" or "telegram"')
 end)
+
+test("what waits at a reload is sent after it", function()
+    local notify = start{ batch = "10s" }
+    answer(hook, { status = 200 })
+    cut()
+    advance("2s")
+    notify:reload()
+    advance("5m")
+    expect(requests()):counts(1)
+end)
