@@ -30,6 +30,8 @@ if #settings.outbounds < 2 then error("settings: outbounds: at least two are nee
 local readings = {}
 
 local function measure(now)
+    -- The calendar was set back.
+    if readings[1] and now < readings[#readings].time then readings = {} end
     local reading = { time = now }
     for _, tag in ipairs(settings.outbounds) do reading[tag] = 0 end
     for name, value in pairs(stats.query("outbound>>>", { total = true })) do
@@ -69,7 +71,7 @@ every(settings.interval, function()
     else
         if best == target or load[target] < settings.least then return end
         if load[best] > load[target] * (1 - settings.margin / 100) then return end
-        if moved_at and now - moved_at < settings.hold then return end
+        if moved_at and now >= moved_at and now - moved_at < settings.hold then return end
         why = ("%s carries %s"):format(target, per_second(target))
     end
     routing.OverrideBalancerTarget{ balancerTag = settings.balancer, target = best }
