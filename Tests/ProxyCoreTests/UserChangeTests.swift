@@ -111,6 +111,36 @@ import XrayProtos
         await stage.stop()
     }
 
+    /// The one edition names the user in each datagram, the other in each of a session.
+    @Test(arguments: [ProxyHop.shadowsocks, .shadowsocks2022Users], [false, true])
+    func aUserWhoIsBackReachesNewTargetsFromTheSameSocket(_ hop: ProxyHop, closesFlows: Bool) async throws {
+        let server = try await CoreStage { _ in try hop.inbound() }
+        let client = try await CoreStage(outbound: hop.outbound(port: server.port)) { _ in ProxyHop.socksWithUDP }
+        let control = try TCPClient(port: client.port)
+        let reply = try await offPool {
+            try control.send([5, 1, 0])
+            _ = try control.receive(exactly: 2)
+            try control.send([5, 3, 0, 1, 0, 0, 0, 0, 0, 0])
+            return try control.receive(exactly: 10)
+        }
+        let relay = UInt16(reply[8]) << 8 | UInt16(reply[9])
+        let socket = try UDPSocket()
+        func reach(_ far: UDPSocket) async throws {
+            let head: [UInt8] = [0, 0, 0, 1, 127, 0, 0, 1, UInt8(far.port >> 8), UInt8(far.port & 255)]
+            try await offPool {
+                try socket.send(head + [1], to: relay)
+                _ = try far.receive()
+            }
+        }
+        try await reach(UDPSocket())
+        try remove("a@b", from: server)
+        if closesFlows { #expect(await server.core.closeFlows(FlowSelector(email: "a@b"), by: .console) == 1) }
+        try add(hop.user(), to: server)
+        try await reach(UDPSocket())
+        await client.stop()
+        await server.stop()
+    }
+
     @Test func aUserWhoTookOverAKeyStaysWhenTheFormerOneIsRemoved() async throws {
         let stage = try await CoreStage { _ in try CoreStage.vless([(CoreStage.alice, "old@x")]) }
         try add(try CoreStage.user(CoreStage.alice, "new@x"), to: stage)

@@ -21,14 +21,17 @@ final class InboundSources: @unchecked Sendable {  // confined to `loop.eventLoo
     private final class Source {
         let session: PacketSession
         let email: String?
+        /// Of the user whose its next targets are. Somebody who was removed and added again is the same, and has another one.
+        var standing: UserStanding?
         /// Whose settings its next targets are routed by.
         var inbound: Inbound
         /// Writes what goes back: always as the last datagram wants it, because a client may begin anew on the same port.
         var reply: (any DatagramCodec)?
 
-        init(session: PacketSession, email: String?, inbound: Inbound) {
+        init(session: PacketSession, user: ProxyUser?, inbound: Inbound) {
             self.session = session
-            self.email = email
+            email = user?.email
+            standing = user?.standing
             self.inbound = inbound
         }
     }
@@ -94,8 +97,9 @@ final class InboundSources: @unchecked Sendable {  // confined to `loop.eventLoo
         let inbound = owner.inbound
         if let known = sources[source] {
             if known.email == user?.email {
-                if known.inbound !== inbound {
+                if known.inbound !== inbound || known.standing !== user?.standing {
                     known.inbound = inbound
+                    known.standing = user?.standing
                     let session = session(of: source, inbound, target: target, user: user)
                     known.session.become(session, sniffing: inbound.sniffing)
                 }
@@ -130,7 +134,7 @@ final class InboundSources: @unchecked Sendable {  // confined to `loop.eventLoo
         session.onIdle = leave
         // Sources that nothing is kept for must not use the limit up.
         session.onRefusal = leave
-        let opened = Source(session: session, email: origin.user?.email, inbound: inbound)
+        let opened = Source(session: session, user: origin.user, inbound: inbound)
         sources[source] = opened
         return opened
     }

@@ -69,7 +69,8 @@ final class XUDPSource: @unchecked Sendable {  // confined to `loop.eventLoop`
     func attach(_ session: XUDPAttachment, origin: Session, sniffing: SniffingSettings?) {
         self.session?.taken()
         self.session = session
-        guard packets == nil else { return }
+        // The user may be another one by now than who came with the session before: removed, and added again.
+        if let packets { return packets.become(origin, sniffing: sniffing) }
         let packets = PacketSession(services: services, loop: loop, origin: origin, sniffing: sniffing) {
             [weak self] packet in
             self?.session?.deliver(packet)

@@ -18,14 +18,12 @@ package final class Shadowsocks2022Datagrams: InboundDatagramFormat {
     private static let lifetime: UInt64 = 120
 
     private final class Session: @unchecked Sendable {  // `window` is guarded by the table's lock, the rest is fixed
-        let user: ProxyUser
         let key: [UInt8]
         let cipher: AEADCipher?
         let reply: Shadowsocks2022ReplyCodec
         var window = ReplayWindow()
 
-        init(user: ProxyUser, key: [UInt8], cipher: AEADCipher?, reply: Shadowsocks2022ReplyCodec) {
-            self.user = user
+        init(key: [UInt8], cipher: AEADCipher?, reply: Shadowsocks2022ReplyCodec) {
             self.key = key
             self.cipher = cipher
             self.reply = reply
@@ -69,8 +67,8 @@ package final class Shadowsocks2022Datagrams: InboundDatagramFormat {
             guard case .one(let key, let user) = server.access, let (header, body) = whole.open(datagram) else {
                 return .refused("bad datagram")
             }
-            let session = find(header, user: user, key: key, now: now)
-            return finish(header, body, session, now: now)
+            let session = find(header, key: key, now: now)
+            return finish(header, body, session, of: user, now: now)
         }
         var rest = datagram
         guard let block, let first = rest.readBytes(length: 16) else { return .refused("bad datagram") }
@@ -86,25 +84,28 @@ package final class Shadowsocks2022Datagrams: InboundDatagramFormat {
             guard let entry = users.find(name) else { return .refused("unknown user") }
             (key, user) = (entry.credential, entry.user)
         }
-        let session = find(header, user: user, key: key, now: now)
+        let session = find(header, key: key, now: now)
         guard let body = try? session.cipher?.open(rest, nonce: header.nonce) else {
             return .refused("bad datagram")
         }
-        return finish(header, body, session, now: now)
+        return finish(header, body, session, of: user, now: now)
     }
 
     /// The session of a datagram, or a new one that is not in the table yet. One of another key is another's session.
-    private func find(_ header: Header, user: ProxyUser, key: [UInt8], now: UInt64) -> Session {
+    private func find(_ header: Header, key: [UInt8], now: UInt64) -> Session {
         if let session = sessions.withLock({ $0.find(header.session, now: now) }), session.key == key { return session }
         let method = server.method
         return Session(
-            user: user, key: key,
+            key: key,
             cipher: method.hasBlockCipher ? method.session(key: key, salt: header.salt) : nil,
             reply: Shadowsocks2022ReplyCodec(method: method, key: key, client: header.session, now: server.now))
     }
 
     /// What is genuine enters the table and the window; what came before does not come through.
-    private func finish(_ header: Header, _ body: ByteBuffer, _ session: Session, now: UInt64) -> DatagramOpening {
+    /// - Parameter user: Who has the key now: the session may be older than the user, who was removed and added again.
+    private func finish(
+        _ header: Header, _ body: ByteBuffer, _ session: Session, of user: ProxyUser, now: UInt64
+    ) -> DatagramOpening {
         guard let packet = Shadowsocks2022Packet.read(body, .fromClient, now: now) else {
             return .refused("bad header")
         }
@@ -119,7 +120,7 @@ package final class Shadowsocks2022Datagrams: InboundDatagramFormat {
             return session.window.insert(header.number)
         }
         guard isNew else { return .refused("replayed datagram") }
-        return .opened(OpenedDatagram(packet: packet, user: session.user, reply: session.reply))
+        return .opened(OpenedDatagram(packet: packet, user: user, reply: session.reply))
     }
 }
 

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+import ControlAPI
 import Foundation
 import NIOCore
 import ProxyCore
 import ProxyModel
+import SwiftProtobuf
+import Synchronization
 import TestSupport
 import Testing
+import XrayProtos
 
 /// A client that writes mux frames by hand, in a VLESS connection.
 private final class MuxClient {
@@ -228,6 +232,36 @@ private final class MuxClient {
         }
         #expect(ports.count == 1)
         #expect(await stage.core.flowCount() >= 1)
+        await stage.stop()
+    }
+
+    @Test func sourceOfAUserWhoIsBackReachesNewTargets() async throws {
+        let stage = try await stage()
+        let (first, second) = (try UDPSocket(), try UDPSocket())
+        var opened = MuxFrame(
+            id: 1, status: .new, peer: MuxClient.target(.udp, first.port), data: ByteBuffer(string: "q"))
+        opened.globalID = 42
+        let client = try MuxClient(stage.port)
+        try await offPool { [opened] in
+            try client.send(opened)
+            _ = try first.receive()
+        }
+        var removal = Xray_App_Proxyman_Command_RemoveUserOperation()
+        removal.email = "alice@example.com"
+        var addition = Xray_App_Proxyman_Command_AddUserOperation()
+        addition.user = try CoreStage.user(CoreStage.alice, "alice@example.com")
+        for operation in [removal, addition] as [any SwiftProtobuf.Message] {
+            var request = Xray_App_Proxyman_Command_AlterInboundRequest()
+            request.tag = "in"
+            request.operation = try TypedMessages.pack(operation)
+            _ = try stage.core.alterInbound(request, by: .console)
+        }
+        opened.peer = MuxClient.target(.udp, second.port)
+        try await offPool { [opened] in
+            let again = try MuxClient(stage.port)
+            try again.send(opened)
+            _ = try second.receive()
+        }
         await stage.stop()
     }
 
