@@ -11,6 +11,8 @@ final class MuxLink {
     private static let sessionLimit = 1024
     /// Frames that wait for the connection to open, beyond which datagrams are dropped.
     private static let waitingLimit = 64
+    /// Ends that wait for a far end that takes nothing; no session of an honest one is left behind so many.
+    private static let unreadEndLimit = 4096
 
     private enum Member {
         case stream(MuxStream)
@@ -26,6 +28,11 @@ final class MuxLink {
     private var members: [UInt16: Member] = [:]
     private var blocked: [MuxStream] = []
     private var stalledBy: MuxStream?
+    /// Ends that were written while the connection was full.
+    private var unreadEnds = 0
+    /// Ends that are written meanwhile leave together.
+    private var isReading = false
+    private var endsWait = false
     private(set) var isClosed = false
     /// Opens what the far end asks for; nil on the client's side, where nothing may be asked for.
     var onNew: ((MuxFrame) -> Void)?
@@ -103,10 +110,11 @@ final class MuxLink {
     }
 
     func sendEnd(_ id: UInt16, isError: Bool = false) {
+        if pipe?.isWritable == false { unreadEnds += 1 }
         var frame = MuxFrame(id: id, status: .end)
         frame.isError = isError
         write(frame)
-        flush()
+        if isReading { endsWait = true } else { flush() }
     }
 
     // MARK: Writing
@@ -125,7 +133,9 @@ final class MuxLink {
     func waitUntilWritable(_ stream: MuxStream) { blocked.append(stream) }
 
     func writabilityChanged() {
-        guard isWritable, !blocked.isEmpty else { return }
+        guard isWritable else { return }
+        unreadEnds = 0
+        guard !blocked.isEmpty else { return }
         let ready = blocked
         blocked = []
         for stream in ready { stream.released() }
@@ -137,9 +147,19 @@ final class MuxLink {
     func received(_ buffer: inout ByteBuffer) throws {
         guard stalledBy == nil, let pipe else { return }
         var touched: [UInt16: MuxStream] = [:]
+        isReading = true
+        defer { isReading = false }
         try pipe.read(&buffer) { frame in
             if let stream = take(frame) { touched[stream.id] = stream }
-            return stalledBy == nil && !isClosed
+            return stalledBy == nil && !isClosed && unreadEnds <= Self.unreadEndLimit
+        }
+        isReading = false
+        if endsWait {
+            endsWait = false
+            flush()
+        }
+        guard unreadEnds <= Self.unreadEndLimit else {
+            throw ProtocolError(.refused, "the far end takes no answers")
         }
         for stream in touched.values { stream.channel?.receiveComplete() }
     }
@@ -151,7 +171,9 @@ final class MuxLink {
             return nil
         case .new:
             guard let onNew else { return nil }
+            let isTaken = members[frame.id] != nil
             onNew(frame)
+            guard !isTaken else { return nil }
             if case .stream(let stream)? = members[frame.id] { return deliver(frame.data, to: stream) }
             return nil
         case .keep:

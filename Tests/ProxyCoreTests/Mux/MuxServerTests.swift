@@ -146,6 +146,98 @@ private final class MuxClient {
         await stage.stop()
     }
 
+    @Test func endOfASessionByTheClientEndsWhatItsTargetSends() async throws {
+        var policy = Xray_App_Policy_Policy()
+        policy.timeout.downlinkOnly.value = 1_000
+        let stage = try await CoreStage(policy: policy) { _ in
+            try CoreStage.vless([(CoreStage.alice, "alice@example.com")])
+        }
+        // Sends for as long as somebody takes it, and begins when the other direction has ended.
+        let source = try TCPListener.concurrent { connection in
+            var part = [UInt8](repeating: 0, count: 4096)
+            while recv(connection, &part, part.count, 0) > 0 {}
+            while Glibc.send(connection, part, part.count, Int32(MSG_NOSIGNAL)) > 0 {}
+        }
+        let client = try MuxClient(stage.port)
+        try await offPool {
+            try client.send(MuxFrame(id: 1, status: .new, peer: MuxClient.target(.tcp, source.port)))
+            try client.send(MuxFrame(id: 1, status: .end))
+            #expect(try client.next() == MuxFrame(id: 1, status: .end))
+        }
+        try await eventually { await stage.core.flowCount() == 1 }
+        let target = stage.server.port
+        try await offPool {
+            let request = ByteBuffer(bytes: CoreStage.request(up: 8, down: 5))
+            try client.send(MuxFrame(id: 2, status: .new, peer: MuxClient.target(.tcp, target), data: request))
+            #expect(try client.next()?.id == 2, "nothing was sent for a session that is over")
+        }
+        source.stop()
+        await stage.stop()
+    }
+
+    @Test func clientsEndOfASessionLosesNothingThatItSentBefore() async throws {
+        let stage = try await stage()
+        let received = Mutex(0)
+        // Answers each read, so that there is always something on its way to a client that is gone.
+        let sink = try TCPListener.concurrent { connection in
+            var part = [UInt8](repeating: 0, count: 65_536)
+            while case let count = recv(connection, &part, part.count, 0), count > 0 {
+                received.withLock { $0 += count }
+                _ = Glibc.send(connection, part, 1, Int32(MSG_NOSIGNAL))
+            }
+        }
+        let client = try MuxClient(stage.port)
+        try await offPool {
+            try client.send(MuxFrame(id: 1, status: .new, peer: MuxClient.target(.tcp, sink.port)))
+            for _ in 0..<500 {
+                try client.send(MuxFrame(id: 1, status: .keep, data: ByteBuffer(repeating: 1, count: 8_000)))
+            }
+            try client.send(MuxFrame(id: 1, status: .end))
+        }
+        try await eventually { received.withLock { $0 } == 4_000_000 }
+        sink.stop()
+        await stage.stop()
+    }
+
+    @Test func aSessionIsOpenedOnceAndTakesNoDataOfAnother() async throws {
+        let stage = try await stage()
+        let received = Mutex("")
+        let target = try TCPListener.concurrent { connection in
+            var part = [UInt8](repeating: 0, count: 4096)
+            while case let count = recv(connection, &part, part.count, 0), count > 0 {
+                received.withLock { $0 += String(decoding: part[..<count], as: UTF8.self) }
+            }
+        }
+        let client = try MuxClient(stage.port)
+        let peer = MuxClient.target(.tcp, target.port)
+        try await offPool {
+            try client.send(MuxFrame(id: 1, status: .new, peer: peer, data: ByteBuffer(string: "one ")))
+            try client.send(MuxFrame(id: 1, status: .new, peer: peer, data: ByteBuffer(string: "another ")))
+            let refusal = try client.next()
+            #expect(refusal?.id == 1 && refusal?.status == .end && refusal?.isError == true)
+            try client.send(MuxFrame(id: 1, status: .keep, data: ByteBuffer(string: "and on")))
+        }
+        try await eventually { received.withLock { $0.hasSuffix("on") } }
+        #expect(received.withLock { $0 } == "one and on")
+        target.stop()
+        await stage.stop()
+    }
+
+    @Test func clientThatTakesNoAnswersIsNotAnsweredForEver() async throws {
+        let log = try LogLines()
+        let stage = try await stage(log)
+        let client = try MuxClient(stage.port)
+        let frames = (0..<2_000).flatMap { _ in [0, 4, 0, 5, 2, 0] as [UInt8] }
+        let sent = try await offPool {
+            var sent = 0
+            while sent < 48 << 20, (try? client.send(raw: frames)) != nil { sent += frames.count }
+            return sent
+        }
+        #expect(sent < 48 << 20)
+        try await eventually { log.text.contains("mux connection from 127.0.0.1:") }
+        await stage.stop()
+    }
+
     @Test func muxInsideOfMuxIsRefused() async throws {
         let stage = try await stage()
         let client = try MuxClient(stage.port)
