@@ -5,6 +5,7 @@ import ProxyCore
 /// The body of a Shadowsocks stream, on either side. There is no mark for the end; TCP's own is used.
 package final class ShadowsocksCodec: StreamCodec {
     private let user: ShadowsocksUser
+    private let salts: ShadowsocksSalts?
     /// Nil on the client's side until the server's salt was read.
     private var reader: ChunkReader<ShadowsocksChunks>?
     /// Bytes of the first payload that belong to the request.
@@ -16,8 +17,12 @@ package final class ShadowsocksCodec: StreamCodec {
     /// - Parameters:
     ///   - uplink: the reader in front of the first chunk that holds payload.
     ///   - skip: how many bytes of that chunk are the end of the request's address.
-    package init(server user: ShadowsocksUser, uplink: ShadowsocksChunks, skip: Int) {
+    ///   - salts: the server's, where that of the answer goes: what it sends would read as a request.
+    package init(
+        server user: ShadowsocksUser, uplink: ShadowsocksChunks, skip: Int, salts: ShadowsocksSalts? = nil
+    ) {
         self.user = user
+        self.salts = salts
         reader = ChunkReader(uplink)
         self.skip = skip
     }
@@ -25,6 +30,7 @@ package final class ShadowsocksCodec: StreamCodec {
     /// - Parameter uplink: the writer behind the request.
     package init(client user: ShadowsocksUser, uplink: ShadowsocksChunks) {
         self.user = user
+        salts = nil
         skip = 0
         writer = uplink
     }
@@ -44,6 +50,7 @@ package final class ShadowsocksCodec: StreamCodec {
         var buffer = allocator.buffer(capacity: 0)
         if writer == nil {
             let salt = RandomBytes.array(user.cipher.keyLength)
+            _ = salts?.insert(salt)
             buffer.writeBytes(salt)
             writer = ShadowsocksChunks(cipher: user.cipher.session(masterKey: user.masterKey, salt: salt))
         }

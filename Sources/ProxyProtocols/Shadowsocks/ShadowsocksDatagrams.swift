@@ -4,21 +4,26 @@ package import ProxyCore
 package import ProxyModel
 
 /// Shadowsocks datagrams: a salt, and the address and payload sealed under the key of that salt. The user is found by
-/// trying every key.
+/// trying every key. A datagram that comes again is refused: from another's address it would have the answer sent there.
 package final class ShadowsocksDatagrams: InboundDatagramFormat {
     private let users: ShadowsocksUsers
+    private let salts: ShadowsocksSalts
 
-    package init(users: ShadowsocksUsers) {
+    /// - Parameter salts: Not those of connections, which a flood of datagrams would push out.
+    package init(users: ShadowsocksUsers, salts: ShadowsocksSalts = ShadowsocksSalts()) {
         self.users = users
+        self.salts = salts
     }
 
     package func open(_ datagram: ByteBuffer, from source: Endpoint) -> DatagramOpening {
         let found = users.find(from: source) { user in
-            let codec = ShadowsocksDatagramCodec(user: user)
+            let codec = ShadowsocksDatagramCodec(user: user, salts: salts)
             return codec.decode(datagram).map { (packet: $0, codec: codec) }
         }
         switch found {
         case .found(let user, let value):
+            let salt = datagram.getBytes(at: datagram.readerIndex, length: user.cipher.keyLength)
+            guard let salt, salts.insert(salt) else { return .refused("replayed datagram") }
             return .opened(OpenedDatagram(packet: value.packet, user: user.user, reply: value.codec))
         case .nobody(let why):
             return .refused(why)
@@ -32,9 +37,12 @@ package final class ShadowsocksDatagramCodec: DatagramCodec {
     private static let nonce = AEADNonce()
 
     private let user: ShadowsocksUser
+    private let salts: ShadowsocksSalts?
 
-    package init(user: ShadowsocksUser) {
+    /// - Parameter salts: A server's, where those of its own answers go: what it has sent would read as a request.
+    package init(user: ShadowsocksUser, salts: ShadowsocksSalts? = nil) {
         self.user = user
+        self.salts = salts
     }
 
     package func decode(_ datagram: ByteBuffer) -> Packet? {
@@ -51,6 +59,7 @@ package final class ShadowsocksDatagramCodec: DatagramCodec {
         guard AddressForm.portLast.write(packet.peer.address, port: packet.peer.port, to: &plain) else { return nil }
         plain.writeImmutableBuffer(packet.payload)
         let salt = RandomBytes.array(user.cipher.keyLength)
+        _ = salts?.insert(salt)
         var datagram = allocator.buffer(capacity: plain.readableBytes + 48)
         datagram.writeBytes(salt)
         let cipher = user.cipher.session(masterKey: user.masterKey, salt: salt)

@@ -69,7 +69,7 @@ package struct ShadowsocksHandshake: StreamHandshake {
                 buffer.moveReaderIndex(forwardBy: offset + (payload == 0 ? available - rest.readableBytes : 0))
                 let codec = ShadowsocksCodec(
                     server: user, uplink: payload == 0 ? reader : before,
-                    skip: payload == 0 ? 0 : chunkLength - payload)
+                    skip: payload == 0 ? 0 : chunkLength - payload, salts: salts)
                 return serve(Destination(network: .tcp, address: host, port: port), user, codec)
             }
         } catch {

@@ -6,8 +6,7 @@ package import XrayProtos
 
 /// Shadowsocks with AEAD methods and any number of users on one port.
 ///
-/// A request that comes again is refused. A datagram is not: each of its kind would have to be remembered, and it does no more than
-/// the one before.
+/// A request that comes again is refused, and so is a datagram.
 package final class ShadowsocksInbound: InboundProtocol {
     package let name = "shadowsocks"
     package let networks: Set<Network>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import Synchronization
 
-/// The salts of the requests that a Shadowsocks inbound has served last: one that comes again is a replay (SIP004 asks servers
-/// to remember them; nothing in a request tells its time).
+/// The salts of the requests that a Shadowsocks inbound has served last, and of its answers: one that comes again is a replay (SIP004
+/// asks servers to remember them; nothing in a request tells its time, nor that it is none).
 ///
 /// Only salts of a user's requests come here, so garbage pushes none out. Between 262,144 and twice as many are kept, as a number of 64
-/// bits under a key of the process: some 10 MB when it is full, and one lock for each connection. Thread-safe.
+/// bits under a key of the process: some 10 MB when it is full, and one lock for each connection's direction or datagram. Thread-safe.
 package final class ShadowsocksSalts: Sendable {
     private struct State {
         var current: Set<Int> = []

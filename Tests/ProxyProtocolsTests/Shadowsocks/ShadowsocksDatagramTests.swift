@@ -47,6 +47,35 @@ struct ShadowsocksDatagramTests {
         #expect(codec.decode(buffer(reply)).map { String(buffer: $0.payload) } == "U21002:hello")
     }
 
+    @Test func aDatagramIsServedOnceFromWhateverAddressItComes() throws {
+        let datagrams = ShadowsocksDatagrams(users: users)
+        let sender = ShadowsocksDatagramCodec(user: try #require(users.snapshot.last))
+        let packet = Packet(
+            payload: ByteBuffer(string: "hello"), peer: Destination(network: .udp, address: .ip(.loopbackV4), port: 53))
+        let recorded = try #require(sender.encode(packet, allocator: .init()))
+        #expect(datagrams.open(recorded, from: connection.source).opened != nil)
+        for source in [connection.source, Endpoint(ip: .v4(0xc000_0201), port: 9)] {
+            guard case .refused("replayed datagram") = datagrams.open(recorded, from: source) else {
+                Issue.record("served again")
+                return
+            }
+        }
+        let next = try #require(sender.encode(packet, allocator: .init()))
+        #expect(datagrams.open(next, from: connection.source).opened != nil)
+    }
+
+    @Test func anAnswerIsNoRequest() throws {
+        let datagrams = ShadowsocksDatagrams(users: users)
+        let sender = ShadowsocksDatagramCodec(user: try #require(users.snapshot.last))
+        let packet = Packet(
+            payload: ByteBuffer(string: "hello"), peer: Destination(network: .udp, address: .ip(.loopbackV4), port: 53))
+        let request = try #require(sender.encode(packet, allocator: .init()))
+        let opened = try #require(datagrams.open(request, from: connection.source).opened)
+        let answer = try #require(opened.reply.encode(packet, allocator: .init()))
+        #expect(sender.decode(answer)?.payload == packet.payload)
+        #expect(datagrams.open(answer, from: connection.source).opened == nil)
+    }
+
     @Test func dropsWhatIsNotGenuine() {
         let datagrams = ShadowsocksDatagrams(users: users)
         var generator = SplitMix(state: 6)

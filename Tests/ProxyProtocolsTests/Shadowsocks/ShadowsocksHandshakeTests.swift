@@ -127,6 +127,32 @@ struct ShadowsocksHandshakeTests {
         #expect(count == 40_001)
     }
 
+    /// Both directions are sealed with keys of the same kind: what a server sends reads as a request.
+    @Test func anAnswerIsNoRequest() throws {
+        let users = try users(ShadowsocksVector.all[0])
+        let salts = ShadowsocksSalts()
+        func handshake() -> ShadowsocksHandshake {
+            ShadowsocksHandshake(users: users, drain: DrainLength(), salts: salts)
+        }
+        let plain = bytes("13 0b 6578616d706c652e636f6d 01bb 686921") + [UInt8](repeating: 0, count: 40)
+        var input = ByteBuffer(bytes: try request(plain, chunks: [plain.count], user: #require(users.snapshot.last)))
+        guard case .stream(let request) = run(handshake(), &input) else {
+            Issue.record("refused")
+            return
+        }
+        var answer = try #require(request.codec?.encode(ByteBuffer(bytes: plain), allocator: .init()))
+        guard case .reject(let rejection) = run(handshake(), &answer) else {
+            Issue.record("served")
+            return
+        }
+        #expect(rejection.reason == "replayed request")
+    }
+
+    private func run(_ handshake: ShadowsocksHandshake, _ input: inout ByteBuffer) -> HandshakeStep {
+        var handshake = handshake
+        return handshake.receive(&input)
+    }
+
     @Test func whatIsNotGenuineIsReadOnBeforeClosing() throws {
         var handshake = ShadowsocksHandshake(users: try users(ShadowsocksVector.all[0]), drain: DrainLength())
         var garbage = ByteBuffer(repeating: 7, count: 49)
