@@ -6,6 +6,9 @@ package import NIOCore
 /// A ClientHello may be spread over frames, packets and datagrams in any order; its pieces are kept, up to
 /// ``SniffLimits/bytes``.
 package struct QUICSniffer: Sendable {
+    /// Initial packets that are opened of one datagram, of which clients make one or two. Each costs a few microseconds.
+    private static let packetLimit = 8
+
     private var keys: (destination: ByteBuffer, keys: QUICInitialKeys)?
     private var message = CryptoStream()
 
@@ -14,9 +17,15 @@ package struct QUICSniffer: Sendable {
     package mutating func look(at datagram: ByteBuffer) -> SniffVerdict {
         var rest = datagram
         var sawInitial = false
-        while rest.readableBytes > 0 {
+        var destination: ByteBuffer?
+        var count = 0
+        while rest.readableBytes > 0, count < Self.packetLimit {
             guard let packet = QUICLongHeader(&rest) else { return sawInitial ? .needsMore : .notThis }
+            // All packets of a datagram are of one connection; others are to be ignored (RFC 9000 section 12.2).
+            guard destination == nil || packet.destination == destination else { continue }
+            destination = packet.destination
             guard packet.isInitial else { continue }
+            count += 1
             guard let frames = openKeys(packet).open(packet.bytes, numberOffset: packet.numberOffset),
                 take(frames)
             else { return .notThis }

@@ -41,6 +41,22 @@ struct QUICSnifferTests {
         #expect(verdict == .found(.init(protocolName: "quic", domain: "split.example.com")))
     }
 
+    @Test func packetOfAnotherConnectionInTheSameDatagramIsIgnored() throws {
+        var both = try datagram(SniffVectors.splitFirst)
+        both.writeImmutableBuffer(try datagram(SniffVectors.quicInitial))
+        var sniffer = QUICSniffer()
+        #expect(sniffer.look(at: both) == .needsMore)
+    }
+
+    @Test func aDatagramOfVeryManyPacketsIsNotReadToItsEnd() throws {
+        var many = ByteBuffer()
+        for _ in 0..<20 { many.writeImmutableBuffer(try datagram(SniffVectors.splitFirst)) }
+        many.writeImmutableBuffer(try datagram(SniffVectors.splitSecond))
+        many.writeImmutableBuffer(try datagram(SniffVectors.splitThird))
+        var sniffer = QUICSniffer()
+        #expect(sniffer.look(at: many) == .needsMore)
+    }
+
     @Test func datagramThatIsCutIsNotQUIC() throws {
         let whole = try datagram(SniffVectors.quicInitial)
         for count in 0..<whole.readableBytes {
