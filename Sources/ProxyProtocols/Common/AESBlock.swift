@@ -82,25 +82,26 @@ package struct AESKeyList: Sendable {
         if index < schedules.count { schedules[index] = last }
     }
 
-    /// The first key whose plaintext of `block` is the right one, and that plaintext; `preferred` is tried before all others.
+    /// The first key whose plaintext of `block` is the right one, and that plaintext.
     package func find(
-        _ block: AESBlock.Block, preferring preferred: Int?, where isRight: (AESBlock.Block) -> Bool
+        _ block: AESBlock.Block, where isRight: (AESBlock.Block) -> Bool
+    ) -> (index: Int, plain: AESBlock.Block)? {
+        find(block, among: schedules.indices, where: isRight)
+    }
+
+    /// - Parameter candidates: Those keys alone, in this order; positions that are none are passed over.
+    package func find(
+        _ block: AESBlock.Block, among candidates: some Sequence<Int>, where isRight: (AESBlock.Block) -> Bool
     ) -> (index: Int, plain: AESBlock.Block)? {
         schedules.withUnsafeBufferPointer { schedules in
-            func plain(_ index: Int) -> AESBlock.Block? {
+            for index in candidates where schedules.indices.contains(index) {
                 guard let base = schedules.baseAddress else { return nil }
                 let plain = AESBlock.transformed(block) { bytes in
                     UnsafeRawPointer(base + index).withMemoryRebound(to: AES_KEY.self, capacity: 1) { key in
                         CCryptoBoringSSL_AES_decrypt(bytes, bytes, key)
                     }
                 }
-                return isRight(plain) ? plain : nil
-            }
-            if let preferred, schedules.indices.contains(preferred), let found = plain(preferred) {
-                return (preferred, found)
-            }
-            for index in schedules.indices {
-                if let found = plain(index) { return (index, found) }
+                if isRight(plain) { return (index, plain) }
             }
             return nil
         }

@@ -44,13 +44,6 @@ package final class SourceHints: Sendable {
 
     package init() {}
 
-    /// The last one of an address.
-    package func position(_ source: IPAddress) -> Int? {
-        let found = state.withLock { $0.find(Source(ip: source, port: 0)) }
-        guard let found, found[0] >= 0 else { return nil }
-        return Int(found[0])
-    }
-
     /// Those of a source, to be tried in this order: its own, and those of its address.
     /// - Parameter source: Port 0 stands for the address alone.
     func positions(_ source: Endpoint) -> [Int] {

@@ -176,6 +176,60 @@ struct VMessHandshakeTests {
         #expect(second.reason == "bad header")
     }
 
+    @Test func garbageOfOneSourceUsesUpWhatIsSpentOnIt() throws {
+        let vector = try #require(VMessVector.all.first)
+        let users = VMessUsers()
+        for number in 0..<180 { try users.add(user("user\(number)", Self.account("user \(number)"))) }
+        try users.add(user("a@b", Self.account(VMessVector.user)))
+        let limits = SearchBudget.Limits(perSecond: 10, atOnce: 100, perSecondOfSource: 1, atOnceOfSource: 10)
+        let budget = SearchBudget(limits, now: { .uptimeNanoseconds(0) })
+        let server = VMessServer(users: users, budget: budget, now: { vector.time })
+        let (hostile, other) = (IPAddress.v4(0xc000_0201), IPAddress.v4(0xc000_0202))
+        var reasons: [String: Int] = [:]
+        for number in 0..<20 {
+            var garbage = ByteBuffer(repeating: UInt8(number), count: 20)
+            var handshake = VMessHandshake(server: server, source: hostile)
+            guard case .reject(let rejection) = handshake.receive(&garbage) else {
+                Issue.record("served")
+                return
+            }
+            #expect(rejection.drain > 0)
+            reasons[rejection.reason, default: 0] += 1
+        }
+        #expect(reasons == ["unknown user": 5, "too many requests of unknown users": 15])
+        guard case .stream = run(VMessHandshake(server: server, source: other), bytes(vector.clientToServer)).result
+        else {
+            Issue.record("another source was refused")
+            return
+        }
+    }
+
+    @Test func whoeverWasServedIsKnownBesideGarbageFromTheSameAddress() throws {
+        let vectors = VMessVector.all.filter { !$0.isDatagrams }
+        let users = VMessUsers()
+        try users.add(user("a@b", Self.account(VMessVector.user)))
+        let budget = SearchBudget(
+            SearchBudget.Limits(perSecond: 1, atOnce: 10, perSecondOfSource: 1, atOnceOfSource: 1),
+            now: { .uptimeNanoseconds(0) })
+        let time = Mutex(vectors[0].time)
+        let server = VMessServer(users: users, budget: budget, now: { time.withLock { $0 } })
+        let shared = IPAddress.v4(0xc000_0201)
+        for (index, vector) in vectors.enumerated() {
+            time.withLock { $0 = vector.time }
+            if case .reject(let reason, _) =
+                run(VMessHandshake(server: server, source: shared), bytes(vector.clientToServer)).result
+            {
+                Issue.record("\(index) refused: \(reason)")
+            }
+            var garbage = ByteBuffer(repeating: 7, count: 20)
+            var handshake = VMessHandshake(server: server, source: shared)
+            guard case .reject = handshake.receive(&garbage) else {
+                Issue.record("served")
+                return
+            }
+        }
+    }
+
     @Test func muxIsAskedForByItsCommand() throws {
         let outcome = run(VMessHandshake(server: try server(at: VMessVector.all[0].time)), bytes(VMessVector.mux))
         guard case .stream("tcp:v1.mux.cool:9527", _, _, 0) = outcome.result else {

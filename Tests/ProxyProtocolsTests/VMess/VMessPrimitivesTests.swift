@@ -90,12 +90,13 @@ struct VMessPrimitivesTests {
         var list = AESKeyList()
         for key in keys { list.append(key) }
         let plain = AESBlock.Block(high: 7, low: 8)
-        func find(_ key: [UInt8], preferring hint: Int? = nil) -> Int? {
-            list.find(AESBlock(key: key).encrypt(plain), preferring: hint) { $0 == plain }?.index
+        func find(_ key: [UInt8]) -> Int? { list.find(AESBlock(key: key).encrypt(plain)) { $0 == plain }?.index }
+        func find(_ key: [UInt8], among candidates: [Int]) -> Int? {
+            list.find(AESBlock(key: key).encrypt(plain), among: candidates) { $0 == plain }?.index
         }
         #expect(keys.map { find($0) } == [0, 1, 2, 3, 4])
-        // A wrong hint, and one behind the end.
-        #expect(find(keys[3], preferring: 1) == 3 && find(keys[3], preferring: 99) == 3)
+        // Wrong ones, and one behind the end.
+        #expect(find(keys[3], among: [1, 99, 3]) == 3 && find(keys[3], among: [1, 99, -1]) == nil)
         list.swapRemove(at: 1)
         #expect(keys.map { find($0) } == [0, nil, 2, 3, 1])
         list.swapRemove(at: 3)
