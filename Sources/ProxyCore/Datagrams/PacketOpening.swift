@@ -43,7 +43,7 @@ final class PacketOpening {
         guard packets.count < Self.waitingPackets, bytes + packet.payload.readableBytes <= Self.waitingBytes else {
             return .waits
         }
-        packets.append(packet)
+        packets.append(Packet(payload: packet.payload.kept, peer: packet.peer))
         bytes += packet.payload.readableBytes
         guard let verdict = sniffer?.look(at: packet.payload) else { return .waits }
         var found: SniffedContent?

@@ -61,7 +61,9 @@ final class RelayPacketLink: PacketLink, @unchecked Sendable {  // confined to `
             return carried.link.send(Packet(payload: data, peer: carried.server))
         }
         guard let channel, let server else {
-            if waiting.count < Self.waitingLimit { waiting.append(packet) }
+            if waiting.count < Self.waitingLimit {
+                waiting.append(Packet(payload: packet.payload.kept, peer: packet.peer))
+            }
             return
         }
         // A socket whose queue is full loses datagrams, as any does.

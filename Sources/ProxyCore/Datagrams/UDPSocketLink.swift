@@ -73,7 +73,7 @@ final class UDPSocketLink: PacketLink, @unchecked Sendable {  // confined to `lo
     private func lookUp(_ name: String, then payload: ByteBuffer, port: UInt16) {
         guard waitingCount < Self.waitingLimit else { return }
         waitingCount += 1
-        waitingForNames[name, default: []].append((payload, port))
+        waitingForNames[name, default: []].append((payload.kept, port))
         guard waitingForNames[name]?.count == 1 else { return }
         services.resolver.resolve(name, for: asker, on: loop.eventLoop).assumeIsolated().whenSuccess {
             [self] addresses in
