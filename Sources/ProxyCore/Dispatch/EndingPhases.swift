@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import NIOCore
+import ProxyModel
+import Telemetry
 
 /// Swallows bytes of a connection that was refused, before it is cut, so that the moment of the end tells nothing. The
 /// handshake's deadline still holds.
@@ -34,7 +36,7 @@ final class EndedPhase: StreamPhase {
 final class SwallowPhase: StreamPhase {
     private let session: StreamSession
     private let flow: Flow
-    private let early: Int
+    private let request: StreamRequest
     private let response: ByteBuffer?
     private let hold: TimeAmount
 
@@ -42,19 +44,29 @@ final class SwallowPhase: StreamPhase {
     init(_ session: StreamSession, flow: Flow, request: StreamRequest, response: ByteBuffer?, hold: TimeAmount) {
         self.session = session
         self.flow = flow
-        self.early = request.early?.readableBytes ?? 0
+        self.request = request
         self.response = response
         self.hold = hold
     }
 
     func begin() {
         flow.idleLimit = hold
-        if early > 0 { flow.countUplink(early, now: session.loop.now) }
-        if let response { session.end.send(response) }
+        if let early = request.early { flow.countUplink(early.readableBytes, now: session.loop.now) }
+        if let response { answer(response) }
         session.end.resumeReading()
         guard hold == .zero else { return }
         // Not now: what is there already shall be counted.
         session.loop.eventLoop.assumeIsolated().execute { [session] in session.finish() }
+    }
+
+    /// As the protocol sends it, up to the end: nothing follows.
+    private func answer(_ response: ByteBuffer) {
+        let allocator = ByteBufferAllocator()
+        var out = request.responseHeader ?? ByteBuffer()
+        out.writeImmutableBuffer(request.codec?.encode(response, allocator: allocator) ?? response)
+        if let last = request.codec?.finish(allocator: allocator) { out.writeImmutableBuffer(last) }
+        flow.countDownlink(response.readableBytes, now: session.loop.now)
+        session.end.send(out)
     }
 
     func received(_ buffer: inout ByteBuffer) {
@@ -72,15 +84,25 @@ final class ServePhase: StreamPhase {
     private let session: StreamSession
     private let flow: Flow
     private let server: any InProcessServer
+    private let request: StreamRequest
 
-    init(_ session: StreamSession, flow: Flow, server: any InProcessServer) {
+    init(_ session: StreamSession, flow: Flow, server: any InProcessServer, request: StreamRequest) {
         self.session = session
         self.flow = flow
         self.server = server
+        self.request = request
     }
 
     func begin() {
         guard let channel = session.end.channel else { return }
+        guard request.codec == nil else {
+            let name = session.inbound.proto.name
+            session.services.log.write(
+                .warning, session: session.logID, "app/dispatcher",
+                "\(flow.outboundTag) is a server of this process, which does not read the format of \(name)")
+            return session.fail()
+        }
+        if let header = request.responseHeader { session.end.send(header) }
         // The API's connections are long and quiet; they are not idle flows.
         flow.idleLimit = .hours(24 * 365)
         flow.isServed = true

@@ -51,7 +51,7 @@ final class RoutePhase: StreamPhase, @unchecked Sendable {  // confined to the s
         case .discard(let response, let hold):
             session.enter(SwallowPhase(session, flow: flow, request: request, response: response, hold: hold))
         case .serve(let server):
-            session.enter(ServePhase(session, flow: flow, server: server))
+            session.enter(ServePhase(session, flow: flow, server: server, request: request))
         case .queries(let queries, let framing):
             session.enter(
                 QueryPhase(session, queries, framing: framing, by: outbound, flow: flow, request: request))
