@@ -41,6 +41,7 @@ final class InboundDatagrams: AnswerPath, @unchecked Sendable {  // confined to 
             let local = channel.localAddress.flatMap(Endpoint.init) ?? .unspecified
             sources = InboundSources(services: services, loop: loop, owner: owner, local: local, path: self)
             channel.closeFuture.assumeIsolated().whenComplete { [self] _ in
+                self.channel.map { owner.inbound.forget($0) }
                 self.channel = nil
                 sources?.close()
                 sources = nil

@@ -44,6 +44,11 @@ final class Inbound: Sendable {
         listeners.withLock { $0.append(listener) }
     }
 
+    /// Lets a socket go that has failed.
+    func forget(_ channel: any Channel) {
+        listeners.withLock { $0.removeAll { ($0.socket as? ChannelSocket)?.channel === channel } }
+    }
+
     /// Datagrams on its port were on their way to somebody else, whom the kernel names.
     var readsRedirectedDatagrams: Bool { redirection == .tproxy && proto.datagramFormat == nil }
 

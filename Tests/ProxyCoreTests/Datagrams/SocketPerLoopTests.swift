@@ -33,6 +33,34 @@ import XrayProtos
         await stage.stop()
     }
 
+    @Test func aSocketThatFailedIsOpenedAgainAndLetGo() async throws {
+        let log = try LogLines()
+        let stage = try await CoreStage(log: log.log) { _ in CoreStage.tunnel(to: 9, [.udp]) }
+        let inbound = try #require(stage.core.inbounds.find("in"))
+        let loop = stage.core.loops.contexts[0]
+        let owner = Listener.Owner(inbound)
+        let datagrams = InboundDatagrams(services: stage.core.services, loop: loop, owner: owner)
+        let before = inbound.localAddresses.count
+        weak var failed: (any Channel)?
+        var place: SocketAddress?
+        do {
+            let channel = try await loop.eventLoop.flatSubmit {
+                datagrams.bind(SocketAddress(.loopbackV4, port: 0))
+            }.get()
+            let address = try #require(channel.localAddress)
+            inbound.opened(Listener(place: .udp(address), socket: ChannelSocket(channel: channel), owner: owner))
+            failed = channel
+            place = address
+            try await channel.close()
+        }
+        try await eventually {
+            inbound.localAddresses.count == before + 1 && inbound.localAddresses.contains { $0 == place }
+        }
+        #expect(log.text.contains("it is opened again"))
+        try await eventually { failed == nil }
+        await stage.stop()
+    }
+
     @Test func aPortThatSomebodyHasIsAnError() async throws {
         let taken = try UDPSocket()
         await #expect(throws: ControlError.self) {
