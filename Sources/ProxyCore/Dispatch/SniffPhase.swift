@@ -33,7 +33,7 @@ final class SniffPhase: StreamPhase, @unchecked Sendable {  // confined to the s
             switch sniffer.look(at: try payload(&buffer)) {
             case .found(let content): finish(content)
             case .notThis: finish(nil)
-            case .needsMore: wait()
+            case .needsMore: request.codec?.sawEnd ?? false ? finish(nil) : wait()
             }
         } catch {
             session.services.log.write(

@@ -242,6 +242,8 @@ final class StreamEnd: ChannelDuplexHandler, @unchecked Sendable {  // see above
         self.peer = peer
         self.codec = codec
         self.header = header
+        // While the stream was sniffed.
+        if codec?.sawEnd ?? false { inputEnded = true }
         if below == .layers, let context { direct = DirectCopy(codec, in: context) }
     }
 

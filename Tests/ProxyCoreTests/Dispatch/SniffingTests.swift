@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import NIOCore
 import ProxyCore
+import ProxyModel
 import SwiftProtobuf
 import Telemetry
 import TestSupport
 import Testing
 import XrayProtos
+
+@testable import ProxyProtocols
 
 struct SniffingTests {
     /// A tunnel to an address where nobody listens, unless the sniffed name takes its place.
@@ -82,6 +86,47 @@ struct SniffingTests {
         #expect(lines.text.contains("accepted tcp:127.0.0.9:\(echo.port) [in >> out]"), "what the client asked for")
         echo.stop()
         await stage.stop()
+    }
+
+    @Test func endThatTheProtocolMarksWhileMoreIsWaitedForIsPassedOn() async throws {
+        let echo = try HalfCloseServer()
+        var policy = Xray_App_Policy_Policy()
+        policy.timeout.downlinkOnly.value = 1_000
+        let server = try await CoreStage(
+            policy: policy,
+            configure: { configuration in
+                var receiver = try #require(
+                    try configuration.inbounds[0].receiverSettings.typed(as: Xray_App_Proxyman_ReceiverConfig.self))
+                receiver.sniffingSettings = Self.sniffing()
+                configuration.inbounds[0].receiverSettings = try TypedMessages.pack(receiver)
+            },
+            settings: { _ in try ProxyHop.vmess.inbound() })
+        let id = try #require(UserID(bytes: withUnsafeBytes(of: CoreStage.alice.uuid) { Array($0) }))
+        let user = VMessUser(user: ProxyUser(email: "", level: 0), id: id)
+        let request = VMessRequest(
+            iv: [UInt8](repeating: 1, count: 16), key: [UInt8](repeating: 2, count: 16), check: 3,
+            options: [.chunkStream, .chunkMasking, .globalPadding], security: .aes128GCM,
+            target: Destination(network: .tcp, address: .ip(.loopbackV4), port: echo.port))
+        let sealed = request.sealed(
+            commandKey: user.commandKey, identifiers: AESBlock(key: user.identifierKey),
+            time: Int64(Date().timeIntervalSince1970))
+        var bytes = try #require(sealed)
+        let codec = VMessCodec(client: try #require(VMessBody(request)), marksEnd: true)
+        // As requests of HTTP begin. The connection stays open both ways, as other clients leave it.
+        bytes.writeImmutableBuffer(codec.encode(ByteBuffer(string: "GE"), allocator: .init()))
+        bytes.writeImmutableBuffer(try #require(codec.finish(allocator: .init())))
+        let answer = try await offPool { [bytes] in
+            let client = try TCPClient(port: server.port)
+            try client.send(Array(bytes.readableBytesView))
+            var received = ByteBuffer()
+            while true {
+                if let payload = try codec.decode(&received) { return String(buffer: payload) }
+                received.writeBytes(try client.receive())
+            }
+        }
+        #expect(answer == "GE")
+        echo.stop()
+        await server.stop()
     }
 
     @Test func protocolThatIsNotToBeOverriddenLeavesTheTarget() async throws {
