@@ -3,14 +3,18 @@ import Foundation
 import ProxyCore
 import TestSupport
 import Testing
+import XrayProtos
 
 /// Streams that go through a second core by each protocol.
 @Suite(.serialized) struct ProxiedStreamTests {
     @Test(arguments: ProxyHop.allCases)
     func aStreamArrivesWholeAndItsEndToo(_ hop: ProxyHop) async throws {
         let echo = try HalfCloseServer()
-        let server = try await CoreStage { _ in try hop.inbound() }
-        let client = try await CoreStage(outbound: hop.outbound(port: server.port)) { _ in
+        // The answer begins when the request has ended, as late as a busy machine lets it.
+        var policy = Xray_App_Policy_Policy()
+        policy.timeout.downlinkOnly.value = 60
+        let server = try await CoreStage(policy: policy) { _ in try hop.inbound() }
+        let client = try await CoreStage(policy: policy, outbound: hop.outbound(port: server.port)) { _ in
             CoreStage.tunnel(to: echo.port)
         }
         var state: UInt32 = 1
