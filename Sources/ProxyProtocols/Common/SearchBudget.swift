@@ -6,10 +6,10 @@ import Synchronization
 /// How much may be spent on looking through all users for somebody who turns out to be nobody. Whoever is found costs nothing of it,
 /// so a thousand clients that come back after a restart are not held up; garbage uses it up.
 ///
-/// Counted in keys that were tried, some 1 µs each, so that the limit is one of time whatever the number of users: an inbound spends about a
-/// fifth of an event loop's time on nobodies, and one source (of IPv6 a /64) a fiftieth, that is two searches a second through 10,000
-/// users and 200 through 100. A source that has failed lately may use only half of the inbound's budget; the rest is for those who come
-/// for the first time. Thread-safe.
+/// Counted in keys that were tried, some 1 µs each, so that the limit is one of time whatever the number of users: a Shadowsocks inbound
+/// spends about a fifth of an event loop's time on connections of nobodies, and as much on their datagrams; one source (of IPv6 a /64) a
+/// fiftieth, that is two searches a second through 10,000 users and 200 through 100. A source that has failed lately may use only half of
+/// the budget; the rest is for those who come for the first time. Thread-safe.
 final class SearchBudget: Sendable {
     struct Limits {
         /// Keys tried in vain, a second in the long run, and at a time.

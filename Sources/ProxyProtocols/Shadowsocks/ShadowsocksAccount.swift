@@ -22,14 +22,17 @@ package final class ShadowsocksUsers: UserManaging {
     private let state = Mutex<[ShadowsocksUser]>([])
     private let scope = "proxy/shadowsocks"
     private let hints = SourceHints()
-    private let budget: SearchBudget
+    private let connections: SearchBudget
+    /// Apart: anybody can send some datagrams a second under as many addresses, and would keep new clients from connecting by that.
+    private let datagrams: SearchBudget
 
     package convenience init() {
-        self.init(budget: SearchBudget())
+        self.init(connections: SearchBudget())
     }
 
-    init(budget: SearchBudget) {
-        self.budget = budget
+    init(connections: SearchBudget = SearchBudget(), datagrams: SearchBudget = SearchBudget()) {
+        self.connections = connections
+        self.datagrams = datagrams
     }
 
     enum Search<Value> {
@@ -52,6 +55,7 @@ package final class ShadowsocksUsers: UserManaging {
             if order > 0, let source { hints.remember(position, for: source) }
             return .found(users[position], value)
         }
+        let budget = source?.port ?? 0 == 0 ? connections : datagrams
         guard budget.admits(source?.ip) else { return .nobody("too many requests of unknown users") }
         for (position, user) in users.enumerated() where !hinted.contains(position) {
             guard let value = isRight(user) else { continue }

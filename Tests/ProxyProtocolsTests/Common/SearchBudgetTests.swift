@@ -72,7 +72,7 @@ struct SearchBudgetTests {
     }
 
     @Test func aFloodNeitherServesGarbageNorHoldsUpWhoIsKnown() throws {
-        let users = ShadowsocksUsers(budget: budget)
+        let users = ShadowsocksUsers(datagrams: budget)
         for number in 0..<200 { try users.add(user("user\(number)", shadowsocksAccount("pw\(number)"))) }
         let datagrams = ShadowsocksDatagrams(users: users)
         let sender = ShadowsocksDatagramCodec(user: try #require(users.snapshot.last))
@@ -97,19 +97,30 @@ struct SearchBudgetTests {
         #expect(datagrams.open(try genuine(), from: Endpoint(ip: ip(7), port: 8)).opened?.user?.email == "user199")
         let stranger = Endpoint(ip: ip(8), port: 8)
         #expect(datagrams.open(try genuine(), from: stranger).opened == nil)
-        var handshake = ShadowsocksHandshake(users: users, drain: DrainLength(), source: ip(9))
-        var bytes = ByteBuffer(repeating: 1, count: 50)
-        guard case .reject(let rejection) = handshake.receive(&bytes) else {
-            Issue.record("garbage was served")
-            return
-        }
-        #expect(rejection.reason == "too many requests of unknown users" && rejection.drain > 0)
         clock.pass(1_000)
         #expect(datagrams.open(try genuine(), from: stranger).opened?.user?.email == "user199")
     }
 
+    @Test func datagramsOfAnybodyDoNotKeepNewClientsFromConnecting() throws {
+        let users = ShadowsocksUsers(connections: budget, datagrams: SearchBudget(limits) { [clock] in clock.now })
+        for number in 0..<200 { try users.add(user("user\(number)", shadowsocksAccount("pw\(number)"))) }
+        let datagrams = ShadowsocksDatagrams(users: users)
+        for host in 0..<100 as Range<UInt32> {
+            _ = datagrams.open(ByteBuffer(repeating: 1, count: 80), from: Endpoint(ip: ip(host), port: 9))
+        }
+        func refusal(_ source: IPAddress, of byte: UInt8) -> String? {
+            var handshake = ShadowsocksHandshake(users: users, drain: DrainLength(), source: source)
+            var bytes = ByteBuffer(repeating: byte, count: 50)
+            guard case .reject(let rejection) = handshake.receive(&bytes), rejection.drain > 0 else { return nil }
+            return rejection.reason
+        }
+        #expect(refusal(ip(200), of: 1) == "unknown user", "it was looked for")
+        for host in 0..<20 as Range<UInt32> { _ = refusal(ip(host), of: 2) }
+        #expect(refusal(ip(201), of: 3) == "too many requests of unknown users")
+    }
+
     @Test func whoeverIsFoundCostsNothing() throws {
-        let users = ShadowsocksUsers(budget: budget)
+        let users = ShadowsocksUsers(datagrams: budget)
         for number in 0..<1_000 { try users.add(user("user\(number)", shadowsocksAccount("pw\(number)"))) }
         let datagrams = ShadowsocksDatagrams(users: users)
         let sender = ShadowsocksDatagramCodec(user: try #require(users.snapshot.last))
