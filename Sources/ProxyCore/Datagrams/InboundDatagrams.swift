@@ -31,7 +31,7 @@ final class InboundDatagrams: AnswerPath, @unchecked Sendable {  // confined to 
         _ address: SocketAddress, sharesPort: Bool = false, reads: Bool = true
     ) -> EventLoopFuture<any Channel> {
         let options = owner.inbound.transport.socket
-        return UDPSockets.bind(to: address, options, on: loop.eventLoop, sharesPort: sharesPort, reads: reads) {
+        return UDPSockets.bind(to: address, options, on: loop, sharesPort: sharesPort, reads: reads) {
             [weak self] data, from in
             // Nothing can be sent to port 0.
             guard let source = Endpoint(from), source.port != 0 else { return }
@@ -54,7 +54,7 @@ final class InboundDatagrams: AnswerPath, @unchecked Sendable {  // confined to 
     var isFull: Bool { !(channel?.isWritable ?? false) }
 
     func send(_ data: ByteBuffer, from peer: Destination, to source: Endpoint, _ address: SocketAddress) {
-        channel?.writeAndFlush(AddressedEnvelope(remoteAddress: address, data: data), promise: nil)
+        if let channel { loop.datagrams.send(data, to: address, from: channel) }
     }
 
     /// The kernel refused to send a datagram (a firewall, a route that went away), for which SwiftNIO closes the socket.

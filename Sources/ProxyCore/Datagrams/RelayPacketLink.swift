@@ -68,7 +68,7 @@ final class RelayPacketLink: PacketLink, @unchecked Sendable {  // confined to `
         }
         // A socket whose queue is full loses datagrams, as any does.
         guard channel.isWritable, let data = plan.codec.encode(packet, allocator: channel.allocator) else { return }
-        channel.writeAndFlush(AddressedEnvelope(remoteAddress: server, data: data), promise: nil)
+        loop.datagrams.send(data, to: server, from: channel)
     }
 
     func close() {
@@ -148,7 +148,7 @@ final class RelayPacketLink: PacketLink, @unchecked Sendable {  // confined to `
         let isIPv4 = server.protocol == .inet
         var local: IPAddress = isIPv4 ? .anyV4 : .anyV6
         if let address = plan.localAddress, address.isIPv4 == isIPv4 { local = address }
-        UDPSockets.bind(to: SocketAddress(local, port: 0), outbound.transport.socket, on: loop.eventLoop) {
+        UDPSockets.bind(to: SocketAddress(local, port: 0), outbound.transport.socket, on: loop) {
             [weak self] data, from in
             guard let self, from == server, let packet = plan.codec.decode(data) else { return }
             receive?(packet)

@@ -35,7 +35,7 @@ final class UDPAssociation: @unchecked Sendable {  // confined to `loop.eventLoo
     /// Binds on the address that the connection came in on; gives the address that the client may send to.
     func start(local: Endpoint) -> EventLoopFuture<Endpoint> {
         return UDPSockets.bind(
-            to: SocketAddress(local.ip, port: 0), inbound.transport.socket, on: loop.eventLoop
+            to: SocketAddress(local.ip, port: 0), inbound.transport.socket, on: loop
         ) { [weak self] data, from in
             self?.received(data, from: from)
         }.assumeIsolated().flatMapThrowing { [self] channel in
@@ -99,6 +99,6 @@ final class UDPAssociation: @unchecked Sendable {  // confined to `loop.eventLoo
             let data = codec.encode(packet, allocator: channel.allocator)
         else { return }
         inbound.downlink?.add(data.readableBytes)
-        channel.writeAndFlush(AddressedEnvelope(remoteAddress: client, data: data), promise: nil)
+        loop.datagrams.send(data, to: client, from: channel)
     }
 }

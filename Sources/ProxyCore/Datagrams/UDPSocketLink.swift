@@ -91,12 +91,11 @@ final class UDPSocketLink: PacketLink, @unchecked Sendable {  // confined to `lo
     private func send(_ payload: ByteBuffer, to ip: IPAddress, port: UInt16) {
         // The kernel refuses port 0, and SwiftNIO closes a socket for any refusal.
         guard port != 0, plan.admits?(ip, port) ?? true else { return }
-        let envelope = AddressedEnvelope(remoteAddress: SocketAddress(ip, port: port), data: payload)
+        let address = SocketAddress(ip, port: port)
+        let envelope = AddressedEnvelope(remoteAddress: address, data: payload)
         switch sockets[ip.isIPv4] {
         case .bound(let channel):
-            // A full queue loses datagrams, as any does.
-            guard channel.isWritable else { return }
-            channel.writeAndFlush(envelope, promise: nil)
+            loop.datagrams.send(payload, to: address, from: channel)
         case .binding(var waiting):
             guard waiting.count < Self.waitingLimit else { return }
             waiting.append(envelope)
@@ -110,7 +109,7 @@ final class UDPSocketLink: PacketLink, @unchecked Sendable {  // confined to `lo
     private func bind(isIPv4: Bool) {
         var local: IPAddress = isIPv4 ? .anyV4 : .anyV6
         if let address = plan.localAddress, address.isIPv4 == isIPv4 { local = address }
-        UDPSockets.bind(to: SocketAddress(local, port: 0), options, on: loop.eventLoop) { [weak self] buffer, from in
+        UDPSockets.bind(to: SocketAddress(local, port: 0), options, on: loop) { [weak self] buffer, from in
             guard let endpoint = Endpoint(from) else { return }
             self?.receive?(
                 Packet(

@@ -29,6 +29,7 @@ final class LoopContext: @unchecked Sendable {  // confined to `eventLoop`; ever
     private var expiring: [ObjectIdentifier: any Expiring] = [:]
     private var ticker: RepeatedTask?
     let pacer: ReadPacer
+    let datagrams: DatagramIO
     /// Clients' mux connections.
     var muxPools: [MuxPoolKey: MuxPool] = [:]
     /// Clients' gRPC connections.
@@ -42,6 +43,7 @@ final class LoopContext: @unchecked Sendable {  // confined to `eventLoop`; ever
         self.now = eventLoop.now
         self.madeAt = now
         pacer = ReadPacer(eventLoop: eventLoop)
+        datagrams = DatagramIO(eventLoop: eventLoop)
     }
 
     func start() {

@@ -8,9 +8,9 @@ import Testing
 struct PacketOpeningTests {
     private let peer = Destination(network: .udp, address: .ip(.loopbackV4), port: 53)
 
-    /// As a socket gives it: in a buffer that would hold the longest.
+    /// In a buffer that would hold the longest.
     private func datagram(_ count: Int) -> Packet {
-        var buffer = ByteBufferAllocator().buffer(capacity: UDPSockets.largestDatagram)
+        var buffer = ByteBufferAllocator().buffer(capacity: DatagramIO.largestDatagram)
         buffer.writeRepeatingByte(7, count: count)
         return Packet(payload: buffer, peer: peer)
     }

@@ -94,7 +94,7 @@ final class RedirectedDatagrams: ListeningSocket {
     // MARK: The thread
 
     private func work() {
-        let room = UnsafeMutableRawBufferPointer.allocate(byteCount: UDPSockets.largestDatagram, alignment: 16)
+        let room = UnsafeMutableRawBufferPointer.allocate(byteCount: DatagramIO.largestDatagram, alignment: 16)
         defer { room.deallocate() }
         let allocator = ByteBufferAllocator()
         var batches = lanes.map { _ in [Lane.Datagram]() }
