@@ -10,6 +10,8 @@
 -- Other scripts are told by the events script.user_warned { email, used, plan, percent }, script.user_cut { email, used, plan } and
 -- script.user_restored { email }.
 --
+-- A user takes about 1 kB of the script's memory: with more than some 40,000 users it needs a larger `limits.memory` than the usual 64 MB.
+--
 -- The core counts a user's traffic only where the configuration has `stats` and, in the policy of the user's level,
 -- `statsUserUplink` and `statsUserDownlink`.
 
@@ -73,10 +75,11 @@ local suspended = require("lib.suspended").new(settings.inbounds)
 
 local function keep(email) store.set("user/" .. email, usage[email]) end
 
--- Everything that the users' counters have counted in this process, by e-mail; resets by others take nothing away.
-local function totals()
+-- Everything that the users' counters have counted in this process, by e-mail; resets by others take nothing away. Of one user, or all.
+local function totals(one)
     local sums = {}
-    for name, value in pairs(stats.query("user>>>", { total = true })) do
+    local pattern = one and ("user>>>%s>>>traffic>>>"):format(one) or "user>>>"
+    for name, value in pairs(stats.query(pattern, { total = true })) do
         local email = name:match("^user>>>(.-)>>>traffic>>>%a+link$")
         if email then sums[email] = (sums[email] or 0) + value end
     end
@@ -84,9 +87,9 @@ local function totals()
 end
 
 -- Adds what is new. Usage and the counters' place are stored together, so that no end of the process counts a byte twice or not at all.
-local function account()
+local function account(one)
     local changed = {}
-    for email, total in pairs(totals()) do
+    for email, total in pairs(totals(one)) do
         local record = usage[email] or { used = 0, seen = 0, session = core.session }
         if record.session ~= core.session then record.session, record.seen = core.session, 0 end
         -- A total that is lower than before is being reset at this moment, and is read again at the next look.
@@ -285,8 +288,12 @@ end
 -- At once, too: the configuration brings back at each start whom the script has removed.
 after("0s", look, { name = "at start" })
 every(settings.interval, look, { name = "quota" })
--- Whose first byte comes now has no counter that was watched before.
+-- Whose first byte comes now has no counter that was watched before. The others are not looked at: many users may come at a time.
 stats.watch("user>>>*>>>traffic>>>*", 1, function(event)
-    if not watches[event.email] then look() end
+    local email = event.email
+    if watches[email] then return end
+    account(email)
+    local record, plan = usage[email], plan_of(email)
+    if record and record.used < plan then watch(email, record, plan) else look() end
 end, { name = "first byte" })
 if settings.window ~= "none" then await_period() end
