@@ -5,6 +5,8 @@ package struct JSONParser {
     private let bytes: [UInt8]
     private let rules: JSONRules
     private var index = 0
+    /// Where the text behind the value begins that the rules let pass; nil when there is none.
+    package private(set) var ignored: Int?
 
     package init(_ bytes: [UInt8], rules: JSONRules) {
         self.bytes = bytes
@@ -16,7 +18,12 @@ package struct JSONParser {
         try skipBlanks()
         guard index < bytes.count else { throw failure("the text is empty") }
         let node = try value(depth: 0)
-        guard !rules.ignoresTextBehind else { return node }
+        guard !rules.ignoresTextBehind else {
+            var rest = self
+            try? rest.skipBlanks()
+            if rest.index < bytes.count { ignored = rest.index }
+            return node
+        }
         try skipBlanks()
         guard index == bytes.count else { throw unexpected("behind the value") }
         return node

@@ -22,6 +22,11 @@ struct MergedFiles {
 
     mutating func add(_ document: JSONDocument, context: DecodingContext) throws {
         contexts.append(context)
+        if let offset = document.ignored {
+            context.warn(
+                "the configuration has ended before this; the rest of the file is not read",
+                at: ConfigurationPlace(file: document.name, position: document.position(of: offset)))
+        }
         let root = ConfigNode(document.root, context: context)
         guard !root.isNull else { return }
         guard case .object = document.root.value else {

@@ -88,6 +88,20 @@ struct ConfigurationLoaderTests {
         }
     }
 
+    @Test(arguments: [
+        ("{} // one\n\n# two\n", nil),
+        ("{ \"log\": {} },\n\"inbounds\": [] }", "configuration:1:14"),
+        ("{}\n/* one */ {}", "configuration:2:11"),
+        ("{} /* open", "configuration:1:4"),
+    ])
+    func textBehindTheEndIsWarnedOf(text: String, place: String?) throws {
+        let warnings = try load(text).warnings.map(\.description)
+        #expect(
+            warnings
+                == (place.map { ["\($0): the configuration has ended before this; the rest of the file is not read"] }
+                    ?? []))
+    }
+
     @Test func unknownKeysAreWarnedOf() throws {
         let configuration = try load(
             #"{"outbound": [], "nonsense": 1, "inbounds": [{"protocol": "http", "port": 1, "settings": {"acounts": []}}]}"#

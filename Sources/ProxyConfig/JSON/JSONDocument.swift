@@ -9,6 +9,8 @@ package final class JSONDocument: Sendable {
     /// The name that errors give: a path, or `stdin`; nil for a text without one.
     package let name: String?
     package let root: JSONNode
+    /// Where the text behind the top value begins, if there is any.
+    package let ignored: Int?
     private let bytes: [UInt8]
     /// The positions of the bytes 0, `stride`, 2 × `stride` …, so that none has to be counted from the top.
     private let checkpoints: [JSONPosition]
@@ -24,6 +26,7 @@ package final class JSONDocument: Sendable {
         var parser = JSONParser(bytes, rules: rules)
         do {
             root = try parser.parse()
+            ignored = parser.ignored
         } catch {
             throw ConfigurationError(
                 message: error.message,
