@@ -177,11 +177,24 @@ enum AutomationSection {
     private static func decode(http node: ConfigNode) throws -> AutomationConfiguration.HTTP {
         let object = try node.objectReader()
         var http = AutomationConfiguration.HTTP()
-        http.allowedHosts = try object.strings("allow")
+        http.allowedHosts = try object["allow"].map { try hosts($0) } ?? []
         http.timeout = try object["timeout"].map { try positive($0.duration(), $0) }
         http.largest = try object["max_size"].map { try positive(SizeText.bytes(of: $0), $0) }
         try object.refuseUnknownKeys()
         return http
+    }
+
+    /// Refuses what is no host, such as an address with `https://`, which no request could be to.
+    private static func hosts(_ node: ConfigNode) throws -> [String] {
+        let hosts = try node.strings().map { String($0[...].trimmed) }
+        let places = if case .array = node.node.value { try node.elements() } else { hosts.map { _ in node } }
+        for (host, place) in zip(hosts, places)
+        where host.isEmpty || host.contains(where: { "/?#@".contains($0) || $0.isWhitespace }) {
+            throw place.error(
+                "a host such as \"example.com\", \"*.example.com\" or \"127.0.0.1:8080\" is needed, found \(host.quoted)"
+            )
+        }
+        return hosts
     }
 
     private static func notEmpty(_ node: ConfigNode) throws -> String {

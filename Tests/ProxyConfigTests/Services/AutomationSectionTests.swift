@@ -102,6 +102,11 @@ struct AutomationSectionTests {
                 ),
                 (#"{"store": ""}"#, "automation.store: a text that is not empty is needed"),
                 (#"{"http": {"deny": []}}"#, "automation.http.deny: unknown key"),
+                (
+                    #"{"http": {"allow": ["a.example", "https://b.example/"]}}"#,
+                    "automation.http.allow[1]: a host such as \"example.com\", \"*.example.com\" or \"127.0.0.1:8080\" is needed, "
+                        + "found \"https://b.example/\""
+                ),
             ]
             for (text, message) in cases { #expect(refused(text, in: folder) == message) }
         }
