@@ -19,6 +19,14 @@ struct ScriptStoreTests {
             outcome: outcome, error: outcome == .ok ? "" : "a.lua:1: no")
     }
 
+    @Test func aFolderThatCannotBeMadeIsToldInTheSystemsWords() {
+        let error = #expect(throws: AutomationError.self) { try ScriptStore(path: "/proc/none/here.db") }
+        #expect(
+            error?.description
+                == "store /proc/none/here.db cannot be opened: folder /proc/none cannot be made: no such file or directory"
+        )
+    }
+
     @Test func valuesAreKeptByScript() throws {
         let store = try ScriptStore(path: nil)
         try store.set("1", for: "k", script: "a")

@@ -317,12 +317,22 @@ extension ScriptStore {
         return try -(Int64.fetchOne(statement, arguments: [script, key]) ?? 0)
     }
 
+    /// Makes the folder, and those that it lies in.
+    private static func makeFolder(_ folder: URL) throws(AutomationError) {
+        var made = mkdir(folder.path, 0o700)
+        if made != 0, errno == ENOENT, folder.pathComponents.count > 1 {
+            try makeFolder(folder.deletingLastPathComponent())
+            made = mkdir(folder.path, 0o700)
+        }
+        guard made != 0, errno != EEXIST else { return }
+        let reason = String(cString: strerror(errno)).lowercased()
+        throw AutomationError(.store, "folder \(folder.path) cannot be made: \(reason)")
+    }
+
     private static func prepareFile(_ path: String) throws {
         let files = FileManager.default
         guard !files.fileExists(atPath: path) else { return }
-        let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
-        try files.createDirectory(
-            at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        try makeFolder(URL(fileURLWithPath: path).deletingLastPathComponent())
         // Scripts may keep accounts; SQLite gives the log the permissions of this file.
         guard files.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600]) else {
             throw CocoaError(.fileWriteUnknown)
