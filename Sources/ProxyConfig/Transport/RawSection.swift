@@ -96,6 +96,13 @@ enum RawSection {
                 "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 "
                     + "Safari/537.36"
             ]),
+        header("Sec-CH-UA", [#""Not;A=Brand";v="8", "Chromium";v="150", "Google Chrome";v="150""#]),
+        header("Sec-CH-UA-Mobile", ["?0"]),
+        header("Sec-CH-UA-Platform", ["Windows"]),
+        header("Sec-Fetch-Mode", ["no-cors", "cors", "same-origin"]),
+        header("Sec-Fetch-Dest", ["empty"]),
+        header("Sec-Fetch-Site", ["none"]),
+        header("Sec-Fetch-User", ["?1"]),
         header("Accept-Encoding", ["gzip, deflate"]),
         header("Connection", ["keep-alive"]),
         header("Pragma", ["no-cache"]),

@@ -8,6 +8,7 @@ import XrayProtos
 /// What lies between an inbound's sockets and its protocol, made once from its StreamConfig. Thread-safe.
 struct InboundTransport: Sendable {
     enum Upgrade: Sendable {
+        case obfuscation(HTTPObfuscationServerPlan)
         case webSocket(WebSocketServerPlan)
         case httpUpgrade(HTTPUpgradeServerPlan)
     }
@@ -43,6 +44,9 @@ struct InboundTransport: Sendable {
             case .raw:
                 upgrade = nil
                 if !speaksHTTP1 { alpn = ["h2", "http/1.1"] }
+            case .obfuscated(let config):
+                upgrade = .obfuscation(try HTTPObfuscationServerPlan(config))
+                if !speaksHTTP1 { alpn = ["h2", "http/1.1"] }
             case .webSocket(let config):
                 upgrade = .webSocket(WebSocketServerPlan(config, forwarders: forwarders))
             case .httpUpgrade(let config):
@@ -64,7 +68,10 @@ struct InboundTransport: Sendable {
 
     /// How long the transport may take to come up, of a protocol's limit for its handshake.
     func limit(_ handshake: TimeAmount) -> TimeAmount {
-        upgrade == nil ? handshake : min(handshake, UpgradeHead.patience)
+        switch upgrade {
+        case .webSocket, .httpUpgrade: min(handshake, UpgradeHead.patience)
+        case .obfuscation, nil: handshake
+        }
     }
 
     /// Adds the layers, from the socket up, with the gate on top.
@@ -81,6 +88,7 @@ struct InboundTransport: Sendable {
             try pipeline.addHandler(TLSCeiling(info: info))
         }
         switch upgrade {
+        case .obfuscation(let plan): try pipeline.addHandler(HTTPObfuscationServerHandler(plan: plan))
         case .webSocket(let plan): try pipeline.addHandler(WebSocketHandler(server: plan, info: info))
         case .httpUpgrade(let plan): try pipeline.addHandler(HTTPUpgradeServerHandler(plan: plan, info: info))
         case nil: break

@@ -8,6 +8,7 @@ import XrayProtos
 /// What lies between an outbound's protocol and its sockets, made once from its SenderConfig. Thread-safe.
 struct OutboundTransport: Sendable {
     enum Upgrade: Sendable {
+        case obfuscation(HTTPObfuscationClientPlan)
         case webSocket(WebSocketClientPlan)
         case httpUpgrade(HTTPUpgradeClientPlan)
     }
@@ -56,11 +57,18 @@ struct OutboundTransport: Sendable {
                 if !speaksHTTP1 { alpn = ["h2", "http/1.1"] }
             case _ where dialer.isEmpty && !proxy.isEmpty && !sender.proxySettings.transportLayerProxy:
                 // As in the original: proxySettings without transportLayer carry the protocol, over TLS at most.
+                let unused =
+                    if case .obfuscated = effective.transport { "header http" } else {
+                        "transport \(config.protocolName)"
+                    }
                 log.write(
                     .warning, "app/proxyman/outbound",
-                    "the transport \(config.protocolName) of the outbound \(tag) is not used with proxySettings; "
+                    "the \(unused) of the outbound \(tag) is not used with proxySettings; "
                         + "set transportLayer, or sockopt.dialerProxy")
                 upgrade = nil
+                if !speaksHTTP1 { alpn = ["h2", "http/1.1"] }
+            case .obfuscated(let config):
+                upgrade = .obfuscation(try HTTPObfuscationClientPlan(config))
                 if !speaksHTTP1 { alpn = ["h2", "http/1.1"] }
             case .webSocket(let config):
                 if !config.host.isEmpty { host = config.host }
@@ -105,6 +113,7 @@ struct OutboundTransport: Sendable {
             try tls.install(on: pipeline, target: target.address)
         }
         switch upgrade {
+        case .obfuscation(let plan): try pipeline.addHandler(HTTPObfuscationClientHandler(plan: plan))
         case .webSocket(let plan): try pipeline.addHandler(WebSocketHandler(client: plan, target: target))
         case .httpUpgrade(let plan): try pipeline.addHandler(HTTPUpgradeClientHandler(plan: plan, target: target))
         case nil: break

@@ -8,6 +8,7 @@ extension Xray_Transport_Internet_StreamConfig {
     struct Effective {
         enum Transport {
             case raw
+            case obfuscated(Xray_Transport_Internet_Headers_Http_Config)
             case webSocket(Xray_Transport_Internet_Websocket_Config)
             case httpUpgrade(Xray_Transport_Internet_Httpupgrade_Config)
             case grpc(Xray_Transport_Internet_Grpc_Encoding_Config)
@@ -35,11 +36,8 @@ extension Xray_Transport_Internet_StreamConfig {
         switch protocolName {
         case "", "tcp", "raw":
             let raw: Xray_Transport_Internet_Tcp_Config = try settings(named: "tcp")
-            let header = raw.headerSettings.type
-            guard header.isEmpty || header.hasSuffix("noop.ConnectionConfig") else {
-                throw ControlError("the header http of the transport tcp is not available; use none, or websocket")
-            }
-            return Effective(transport: .raw, tls: tls, acceptsProxyHeader: raw.acceptProxyProtocol)
+            return Effective(
+                transport: try Self.transport(of: raw), tls: tls, acceptsProxyHeader: raw.acceptProxyProtocol)
         case "websocket", "ws":
             let config: Xray_Transport_Internet_Websocket_Config = try settings(named: "websocket")
             return Effective(transport: .webSocket(config), tls: tls, acceptsProxyHeader: config.acceptProxyProtocol)
@@ -56,6 +54,22 @@ extension Xray_Transport_Internet_StreamConfig {
         default:
             throw ControlError(
                 "the transport \(protocolName) is not available; use tcp (raw), websocket, httpupgrade or grpc")
+        }
+    }
+
+    private static func transport(
+        of raw: Xray_Transport_Internet_Tcp_Config
+    ) throws(ControlError) -> Effective.Transport {
+        switch raw.headerSettings.type {
+        case "":
+            return .raw
+        case let type where type.hasSuffix("noop.ConnectionConfig"):
+            return .raw
+        case Xray_Transport_Internet_Headers_Http_Config.protoMessageName:
+            let header: Xray_Transport_Internet_Headers_Http_Config = try settings(raw.headerSettings, of: "http")
+            return header.hasRequest || header.hasResponse ? .obfuscated(header) : .raw
+        case let other:
+            throw ControlError("the header \(other) of the transport tcp is not available; use http or none")
         }
     }
 

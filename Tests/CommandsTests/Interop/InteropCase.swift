@@ -52,6 +52,16 @@ struct InteropTransport: Sendable {
     static let raw = same("raw", #"{"network": "tcp"}"#)
     static let tls = InteropTransport(
         name: "tls", server: #"{"network": "tcp", \#(serverTLS)}"#, client: #"{"network": "tcp", \#(clientTLS)}"#)
+    private static let httpHeader = """
+        "network": "tcp", "tcpSettings": {"header": {"type": "http", "request": {"path": ["/a", "/b"],
+          "headers": {"Host": ["a.example", "b.example"], "Connection": "keep-alive"}}}}
+        """
+    static let rawHTTP = same("raw+http", "{\(httpHeader)}")
+    static let rawHTTPTLS = InteropTransport(
+        name: "raw+http+tls", server: "{\(httpHeader), \(serverTLS)}", client: "{\(httpHeader), \(clientTLS)}")
+    /// With the defaults of both programs, of which only the path has to be the same.
+    static let rawHTTPDefault = same(
+        "raw+http by default", #"{"network": "tcp", "tcpSettings": {"header": {"type": "http"}}}"#)
     static let webSocket = same("ws", #"{"network": "ws", "wsSettings": {"path": "/chat"}}"#)
     static let webSocketTLS = InteropTransport(
         name: "ws+tls", server: #"{"network": "ws", "wsSettings": {"path": "/chat"}, \#(serverTLS)}"#,
@@ -74,7 +84,8 @@ struct InteropTransport: Sendable {
         client: #"{"network": "grpc", "grpcSettings": {"serviceName": "gun"}, \#(clientTLS)}"#, isKnownToV2Ray: false)
 
     static let all = [
-        raw, tls, webSocket, webSocketTLS, webSocketEarly, httpUpgrade, httpUpgradeTLS, grpc, grpcMulti, grpcTLS,
+        raw, tls, rawHTTP, rawHTTPTLS, rawHTTPDefault, webSocket, webSocketTLS, webSocketEarly, httpUpgrade,
+        httpUpgradeTLS, grpc, grpcMulti, grpcTLS,
     ]
 
     private static func same(_ name: String, _ settings: String) -> InteropTransport {

@@ -11,6 +11,7 @@ import Testing
         + InteropCase.matrix(
             [.vmess(" aes-128-gcm"), .trojan, .shadowsocks(" aes-128-gcm"), .socks, .http],
             [.raw, .tls, .webSocket, .webSocketTLS, .grpc, .grpcTLS])
+        + InteropCase.matrix([.vmess(" aes-128-gcm")], [.rawHTTP, .rawHTTPTLS])
         + InteropCase.matrix(
             [
                 .vmess(" chacha20-poly1305"), .vmess(" auto"), .shadowsocks(" aes-256-gcm"),

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import NIOCore
+import SwiftProtobuf
+import XrayProtos
 
 @testable import ProxyCore
 
@@ -27,6 +29,17 @@ extension FuzzTarget {
             text in
             let bytes = Array(text.utf8)
             require(head(bytes, piece: max(bytes.count, 1)) == head(bytes, piece: 1), "the same octet by octet")
+        },
+        // In front of the streams of whoever comes to a port, and of what a server answers.
+        FuzzTarget(
+            "http-obfuscation",
+            texts: [
+                "GET /a?b HTTP/1.1\r\nHost: h\r\n\r\nrest", "HTTP/1.1 200 OK\r\n\r\n", "SSH-2.0-x\r\n", "a\n\n\r\n\r\n",
+            ]
+        ) { text in
+            let bytes = Array(text.utf8)
+            let whole = obfuscation(bytes, piece: max(bytes.count, 1))
+            require(whole == obfuscation(bytes, piece: 1), "the same octet by octet: \(whole)")
         },
         FuzzTarget(
             "proxy-header",
@@ -104,6 +117,34 @@ extension FuzzTarget {
             return "\(data) \(error)"
         }
         return "\(data) \(decoder.isBetweenMessages)"
+    }
+
+    private static let plan = try? HTTPObfuscationServerPlan(
+        .with {
+            $0.request.uri = ["/a"]
+            $0.response = .init()
+        })
+
+    private static func obfuscation(_ bytes: [UInt8], piece: Int) -> String {
+        var reader = ObfuscationHeadReader()
+        var rest = bytes[...]
+        var isRuledOut = false
+        while !rest.isEmpty {
+            let part = ByteBuffer(bytes: rest.prefix(piece))
+            rest = rest.dropFirst(piece)
+            switch reader.read(part) {
+            case .needMore:
+                isRuledOut = isRuledOut || plan?.canBegin(with: reader.received.readableBytesView) == false
+            case .tooLong:
+                return "too long"
+            case .head(let head, let more):
+                guard let verdict = plan?.verdict(on: head) else { return "no plan" }
+                require(verdict != .welcome || !isRuledOut, "what is welcome was never ruled out")
+                require(head.readableBytes <= ObfuscationHead.limit, "no head is longer than the limit")
+                return "\(head.readableBytes) \(more.readableBytes + rest.count) \(verdict)"
+            }
+        }
+        return "needs more of \(reader.received.readableBytes)"
     }
 
     private static func head(_ bytes: [UInt8], piece: Int) -> String {

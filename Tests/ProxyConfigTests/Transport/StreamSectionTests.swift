@@ -70,6 +70,42 @@ struct StreamSectionTests {
         #expect(xhttp?.xmux.hMaxRequestTimes.to == 900 && xhttp?.uplinkDataKey == "X-Data")
     }
 
+    private func httpHeader(_ text: String) throws -> Xray_Transport_Internet_Headers_Http_Config {
+        let config = try stream(#"{"tcpSettings": {"header": \#(text)}}"#)
+        let raw = try config.transportSettings.first?.settings.typed(as: Xray_Transport_Internet_Tcp_Config.self)
+        return try #require(try raw?.headerSettings.typed(as: Xray_Transport_Internet_Headers_Http_Config.self))
+    }
+
+    @Test func httpHeaderHasTheDefaultsOfTheOriginal() throws {
+        let config = try httpHeader(#"{"type": "http"}"#)
+        #expect(config.request.uri == ["/"] && !config.request.hasMethod && !config.request.hasVersion)
+        #expect(
+            config.request.header.map(\.name) == [
+                "Host", "User-Agent", "Sec-CH-UA", "Sec-CH-UA-Mobile", "Sec-CH-UA-Platform", "Sec-Fetch-Mode",
+                "Sec-Fetch-Dest", "Sec-Fetch-Site", "Sec-Fetch-User", "Accept-Encoding", "Connection", "Pragma",
+            ])
+        #expect(config.request.header.first?.value == ["www.baidu.com", "www.bing.com"])
+        #expect(!config.response.hasStatus && !config.response.hasVersion)
+        #expect(
+            config.response.header.map(\.name) == [
+                "Content-Type", "Transfer-Encoding", "Connection", "Pragma", "Cache-Control",
+            ])
+    }
+
+    @Test func httpHeaderIsReadAsItIsWritten() throws {
+        let config = try httpHeader(
+            #"""
+            {"type": "http", "request": {"version": "1.0", "method": "POST", "path": ["/a", "/b"],
+              "headers": {"X": "y", "Host": ["a", "b"]}}, "response": {"reason": "Fine", "headers": {"Z": []}}}
+            """#)
+        #expect(config.request.version.value == "1.0" && config.request.method.value == "POST")
+        #expect(config.request.uri == ["/a", "/b"])
+        #expect(config.request.header.map(\.name) == ["Host", "X"])
+        #expect(config.request.header.map(\.value) == [["a", "b"], ["y"]])
+        #expect(config.response.status.code == "200" && config.response.status.reason == "Fine")
+        #expect(config.response.header.map(\.value) == [[]])
+    }
+
     @Test func socketOptions() throws {
         let socket = try stream(#"{"sockopt": {"mark": 255, "tcpFastOpen": true, "tproxy": "TProxy", "v6only": true}}"#)
             .socketSettings

@@ -184,19 +184,3 @@ import XrayProtos
         await stage.stop()
     }
 }
-
-private enum TLSServer {
-    static var stream: StreamSettings.Config {
-        get throws { try StreamSettings.tls { $0.certificate = [try StreamSettings.certificate("server")] } }
-    }
-
-    static var clientStream: StreamSettings.Config {
-        get throws {
-            try StreamSettings.tls {
-                $0.serverName = "proxy.example"
-                $0.disableSystemRoot = true
-                $0.certificate = [try StreamSettings.certificate("authority", usage: .authorityVerify)]
-            }
-        }
-    }
-}

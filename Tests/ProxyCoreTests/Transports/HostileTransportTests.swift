@@ -112,6 +112,42 @@ import XrayProtos
         await stage.stop()
     }
 
+    @Test(arguments: [
+        ("GET /other HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 404 Not Found", "HTTP path unknown"),
+        ("ABCDEFG\r\n\r\n", "HTTP/1.1 400 Bad Request", "not an HTTP request"),
+        ("\u{16}\u{3}\u{1}\u{2}\u{0}", "HTTP/1.1 400 Bad Request", "not an HTTP request"),
+        (
+            "GET /chat HTTP/1.1\r\n\r\n\u{7}" + String(repeating: "x", count: 30), "HTTP/1.1 400 Bad Request",
+            "unknown version"
+        ),
+    ])
+    func headThatIsNotForUsIsAnsweredAsByTheOriginal(
+        _ request: String, _ answer: String, _ reason: String
+    ) async throws {
+        let stage = try await Self.stage(StreamSettings.obfuscated())
+        let text = String(decoding: try await Self.answer(Array(request.utf8), port: stage.port), as: UTF8.self)
+        #expect(text.hasPrefix(answer) && text.hasSuffix("\r\n\r\n"), "\(text)")
+        try await eventually { self.reasons(stage) == [reason] }
+        #expect(await stage.core.flowCount() == 0)
+        await stage.stop()
+    }
+
+    @Test func obfuscatingHeadWithoutAnEndIsRefusedAtItsLimit() async throws {
+        let stage = try await Self.stage(StreamSettings.obfuscated())
+        let head = "GET /chat HTTP/1.1\r\nA: " + String(repeating: "x", count: 20_000)
+        _ = try await Self.answer(Array(head.utf8), port: stage.port)
+        try await eventually { self.reasons(stage) == ["HTTP request header too long"] }
+        await stage.stop()
+    }
+
+    @Test func obfuscatingHeadThatDoesNotGoOnIsAnsweredAtTheHandshakeLimit() async throws {
+        let stage = try await Self.stage(StreamSettings.obfuscated(), handshake: 1)
+        let answer = try await Self.answer(Array("GET /chat HTTP/1.1\r\nHo".utf8), port: stage.port)
+        #expect(String(decoding: answer, as: UTF8.self).hasPrefix("HTTP/1.1 400 Bad Request"))
+        try await eventually { self.reasons(stage) == ["transport handshake timed out"] }
+        await stage.stop()
+    }
+
     @Test func connectionWithoutAPROXYHeaderIsRejectedWhereOneIsNeeded() async throws {
         var stream = StreamSettings.Config()
         stream.socketSettings.acceptProxyProtocol = true

@@ -45,6 +45,15 @@ import XrayProtos
         #expect(try await Self.source(stream, opening: header) == Endpoint(ip: .v4(0x0102_0304), port: 1111))
     }
 
+    @Test func addressOfAPROXYHeaderIsTheSourceInFrontOfAnHTTPHead() async throws {
+        var stream = try StreamSettings.obfuscated()
+        stream.socketSettings.acceptProxyProtocol = true
+        let head = Array("GET /chat HTTP/1.1\r\nHost: h\r\n\r\n".utf8)
+        #expect(
+            try await Self.source(stream, opening: PROXYHeaderTests.text + head)
+                == Endpoint(ip: .v4(0x0102_0304), port: 1111))
+    }
+
     @Test(arguments: [([], "127.0.0.1"), (["X-Edge"], "203.0.113.9"), (["X-Other"], "127.0.0.1")])
     func forwardedAddressIsTheSourceWhereItIsTrusted(_ trusted: [String], _ source: String) async throws {
         var stream = try StreamSettings.transport("httpupgrade", Xray_Transport_Internet_Httpupgrade_Config())

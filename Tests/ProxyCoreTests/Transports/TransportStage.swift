@@ -36,6 +36,25 @@ enum StreamSettings {
         return try transport("websocket", settings)
     }
 
+    /// A head for the path `/chat`, and an answer.
+    static var httpHeader: Xray_Transport_Internet_Headers_Http_Config {
+        .with {
+            $0.request.uri = ["/chat"]
+            $0.request.header = [.with { ($0.name, $0.value) = ("Host", ["a.example", "b.example"]) }]
+            $0.response.header = [.with { ($0.name, $0.value) = ("Content-Type", ["video/mpeg"]) }]
+        }
+    }
+
+    /// With ``httpHeader`` over what `stream` has.
+    static func obfuscated(_ stream: Config = .init()) throws -> Config {
+        var raw = Xray_Transport_Internet_Tcp_Config()
+        raw.headerSettings = try TypedMessages.pack(httpHeader)
+        var config = try transport("tcp", raw)
+        config.securityType = stream.securityType
+        config.securitySettings = stream.securitySettings
+        return config
+    }
+
     /// A certificate for a server, by the name of its files.
     static func certificate(_ name: String, usage: Xray_Transport_Internet_Tls_Certificate.Usage = .encipherment) throws
         -> Xray_Transport_Internet_Tls_Certificate
@@ -46,6 +65,23 @@ enum StreamSettings {
         certificate.certificatePath = folder.path("\(name).pem")
         if usage == .encipherment { certificate.keyPath = folder.path("\(name).key") }
         return certificate
+    }
+}
+
+/// TLS between two cores.
+enum TLSServer {
+    static var stream: StreamSettings.Config {
+        get throws { try StreamSettings.tls { $0.certificate = [try StreamSettings.certificate("server")] } }
+    }
+
+    static var clientStream: StreamSettings.Config {
+        get throws {
+            try StreamSettings.tls {
+                $0.serverName = "proxy.example"
+                $0.disableSystemRoot = true
+                $0.certificate = [try StreamSettings.certificate("authority", usage: .authorityVerify)]
+            }
+        }
     }
 }
 
