@@ -56,7 +56,7 @@ import XrayProtos
     }
 
     private static func client(
-        to port: UInt16, flow: String = "xtls-rprx-vision", log: LogLines? = nil,
+        to port: UInt16, flow: String = "xtls-rprx-vision", carries: Bool = false, log: LogLines? = nil,
         _ inbound: any SwiftProtobuf.Message
     ) async throws -> CoreStage {
         var config = Xray_Proxy_Vless_Outbound_Config()
@@ -67,6 +67,12 @@ import XrayProtos
                 var sender = Xray_App_Proxyman_SenderConfig()
                 sender.streamSettings = try stream(isServer: false)
                 configuration.outbounds[0].senderSettings = try TypedMessages.pack(sender)
+                guard carries else { return }
+                var carried = Xray_App_Proxyman_SenderConfig()
+                carried.streamSettings.socketSettings.dialerProxy = "out"
+                var outbound = try CoreStage.outbound("carried", CoreStage.openFreedom)
+                outbound.senderSettings = try TypedMessages.pack(carried)
+                configuration.outbounds.insert(outbound, at: 0)
             },
             settings: { _ in inbound })
     }
@@ -100,11 +106,12 @@ import XrayProtos
         }
     }
 
-    @Test func recordsOfTheTLSInsideTravelAsTheyAre() async throws {
+    /// - Parameter carries: The outbound carries another one's connection.
+    @Test(arguments: [false, true]) func recordsOfTheTLSInsideTravelAsTheyAre(carries: Bool) async throws {
         let target = try PlayedServer { try Self.play($0, isClient: false) }
         let server = try await Self.server()
         let tap = try TapServer(to: server.port)
-        let client = try await Self.client(to: tap.port, CoreStage.tunnel(to: target.port))
+        let client = try await Self.client(to: tap.port, carries: carries, CoreStage.tunnel(to: target.port))
         try await offPool {
             let socket = try TCPClient(port: client.port, timeout: 30)
             try Self.play(socket, isClient: true)

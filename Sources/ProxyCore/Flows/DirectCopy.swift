@@ -15,6 +15,10 @@ struct DirectCopy {
             gate.stopSplitting()
             return nil
         }
+        self.init(codec, gate)
+    }
+
+    init(_ codec: any DirectCopyCodec, _ gate: RecordGate) {
         self.codec = codec
         self.gate = gate
     }

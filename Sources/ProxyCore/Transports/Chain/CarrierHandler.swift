@@ -16,6 +16,8 @@ final class CarrierHandler: ChannelDuplexHandler {
     /// The end of the greeting, which waits for the first write.
     private var unsent: ByteBuffer?
     private let codec: (any StreamCodec)?
+    /// Of a stream that may pass this outbound's TLS by.
+    private var direct: DirectCopy?
     private let uplink: Counter?
     private let downlink: Counter?
     private var received: ByteBuffer?
@@ -31,6 +33,16 @@ final class CarrierHandler: ChannelDuplexHandler {
     }
 
     func channelActive(context: ChannelHandlerContext) {
+        if plan.copiesDirectly {
+            guard let gate = RecordGate.find(in: context), gate.isBelowTLS13, let codec = codec as? any DirectCopyCodec
+            else {
+                let why = "its flow needs TLS 1.3, directly on TCP"
+                context.fireErrorCaught(TransportFailure("the outbound \(name) failed", why))
+                return
+            }
+            gate.take()
+            direct = DirectCopy(codec, gate)
+        }
         greeting = Greeting(plan, on: context.channel)
         var nothing = ByteBuffer()
         greet(&nothing, context)
@@ -95,14 +107,34 @@ final class CarrierHandler: ChannelDuplexHandler {
             while let payload = try codec.decode(&buffer) {
                 if payload.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(payload)) }
             }
-            if codec.sawEnd, !sawEnd {
-                sawEnd = true
-                context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
-            }
+            direct?.followReads { bypass(context) }
+            if codec.sawEnd { endInput(context) }
         } catch {
             buffer.clear()
             context.fireErrorCaught(TransportFailure("the outbound \(name) broke", "\(error)"))
         }
+    }
+
+    private func endInput(_ context: ChannelHandlerContext) {
+        guard !sawEnd else { return }
+        sawEnd = true
+        context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+    }
+
+    private func bypass(_ context: ChannelHandlerContext) -> RecordGate.Bypass {
+        RecordGate.Bypass(
+            read: { [downlink] buffer in
+                downlink?.add(buffer.readableBytes)
+                context.fireChannelRead(NIOAny(buffer))
+            },
+            readComplete: { context.fireChannelReadComplete() },
+            inputEnded: { [weak self] in self?.endInput(context) })
+    }
+
+    /// Where what is written goes on.
+    private func outlet(_ context: ChannelHandlerContext) -> ChannelHandlerContext {
+        guard let direct, direct.writesPastTLS else { return context }
+        return direct.outlet ?? context
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -116,7 +148,7 @@ final class CarrierHandler: ChannelDuplexHandler {
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         let payload = unwrapOutboundIn(data)
         guard payload.readableBytes > 0 else {
-            context.write(data, promise: promise)
+            outlet(context).write(data, promise: promise)
             return
         }
         var out = codec.map { $0.encode(payload, allocator: context.channel.allocator) } ?? payload
@@ -126,14 +158,22 @@ final class CarrierHandler: ChannelDuplexHandler {
             out = first
         }
         uplink?.add(out.readableBytes)
-        context.write(wrapOutboundOut(out), promise: promise)
+        outlet(context).write(wrapOutboundOut(out), promise: promise)
+        if direct?.leavesForWrites == true {
+            context.flush()
+            direct?.passWrites()
+        }
     }
+
+    func flush(context: ChannelHandlerContext) { outlet(context).flush() }
 
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
         if mode == .output {
             sendUnsent(context)
             if let last = codec?.finish(allocator: context.channel.allocator) { send(last, context) }
         }
-        context.close(mode: mode, promise: promise)
+        // A TLS that no input reaches any more would wait in vain for the peer's farewell.
+        let isLeft = mode == .all && direct?.readsPastTLS ?? false
+        (isLeft ? direct?.outlet ?? context : outlet(context)).close(mode: mode, promise: promise)
     }
 }

@@ -26,11 +26,17 @@ final class RecordGate: ChannelDuplexHandler {
     private var held: ByteBuffer?
     private var splits = true
     private var bypass: Bypass?
+    /// A ``CarrierHandler`` has the gate: what is above that one has nothing to do with the TLS here.
+    private var isTaken = false
 
-    /// The gate of the channel that `context` belongs to.
+    /// The gate of the channel that `context` belongs to; nil as well when it is taken.
     static func find(in context: ChannelHandlerContext) -> RecordGate? {
-        try? context.pipeline.syncOperations.handler(type: RecordGate.self)
+        let gate = try? context.pipeline.syncOperations.handler(type: RecordGate.self)
+        return gate?.isTaken ?? true ? nil : gate
     }
+
+    /// Keeps the gate from being found.
+    func take() { isTaken = true }
 
     /// The TLS above has shaken hands, in the only version whose records may pass it by.
     var isBelowTLS13: Bool {
