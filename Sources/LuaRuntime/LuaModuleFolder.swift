@@ -27,6 +27,6 @@ package struct LuaModuleFolder: Sendable {
         defer { try? handle.close() }
         let data = try handle.read(upToCount: Self.largestModule + 1) ?? Data()
         guard data.count <= Self.largestModule else { throw LuaError("module '\(name)' is too large") }
-        return Array(data)
+        return LuaFileText.stripped(Array(data))
     }
 }

@@ -35,6 +35,25 @@ struct AutomationTests {
         #expect(await automation.status(of: "tick")?.phase == .stopped)
     }
 
+    @Test func filesMayBeginWithAMarkOrALineForTheShell() async throws {
+        let bench = try ScriptBench()
+        let marked = try bench.write("marked", "\u{feff}log.info('marked', require('module'))")
+        let shell = try bench.write(
+            "shell", "#!/usr/bin/lua\nlog.info('line', select(2, pcall(error, 'x', 0)))\nerror('here')")
+        try bench.write("module", "\u{feff}#!lua\nreturn 'as well'")
+        let automation = try await bench.start(marked, shell)
+        #expect(bench.core.log.contains("[Info] script/marked: marked as well"))
+        #expect(bench.core.log.contains { $0.contains("shell.lua:3: here") }, "lines keep their numbers")
+        await automation.stop()
+    }
+
+    @Test func aFolderIsNoScript() async throws {
+        let bench = try ScriptBench()
+        let automation = try await bench.start(AutomationSettings.Script(name: "folder", path: bench.folder.path))
+        #expect(bench.core.log.contains { $0.hasSuffix("a file is needed, and this is a folder") }, "\(bench.core.log)")
+        await automation.stop()
+    }
+
     @Test func sleepSuspendsTheRunAndNothingElse() async throws {
         let bench = try ScriptBench()
         let script = try bench.write(

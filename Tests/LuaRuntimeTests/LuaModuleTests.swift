@@ -27,6 +27,15 @@ struct LuaModuleTests {
         #expect(try state.evaluate("return require('none'), require('none')") == [true, true])
     }
 
+    @Test(arguments: [
+        ("\u{feff}x = 1", "x = 1"), ("#!/usr/bin/lua\nx = 1", "\nx = 1"), ("\u{feff}# one\r\nx", "\nx"), ("#", ""),
+        ("", ""),
+        ("x = #t", "x = #t"), ("\n#", "\n#"), ("\u{feff}\u{feff}", "\u{feff}"),
+    ])
+    func filesAreReadAsLuaReadsThem(text: String, stripped: String) {
+        #expect(LuaFileText.stripped(Array(text.utf8)) == Array(stripped.utf8))
+    }
+
     @Test func failuresNameTheModule() throws {
         let state = try state([
             "broken": "x = = 1", "fails": "\nerror('inside')", "loop": "return require('loop')",

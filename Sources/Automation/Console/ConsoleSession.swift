@@ -70,8 +70,11 @@ package final class ConsoleSession: Sendable {
     /// Runs an expression, whose values are the result, or statements, and waits for the end; cancelling the task interrupts it. A
     /// second evaluation at the same time fails.
     ///
-    /// - Parameter name: The chunk's name in messages.
+    /// - Parameter name: The chunk's name in messages; any but the usual one is a file's, which is read as files are.
     package func evaluate(_ source: String, name: String = "console") async -> ConsoleOutcome {
+        let source =
+            name == "console"
+            ? source : String(decoding: LuaFileText.stripped(Array(source.utf8)), as: UTF8.self)
         let flag = LuaStopFlag()
         let mayStart = state.withLock { state in
             guard state.current == nil, !state.isClosed else { return false }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import LuaRuntime
 
 /// A script's file.
 enum ScriptSource {
@@ -33,11 +34,15 @@ enum ScriptSource {
             guard data.count <= largest else {
                 throw AutomationError(.script, "\(path): larger than \(ByteSize.text(Int64(largest)))")
             }
-            return Array(data)
+            return LuaFileText.stripped(Array(data))
         } catch let error as AutomationError {
             throw error
         } catch {
-            throw AutomationError(.script, "\(path): cannot be read", cause: error)
+            var isFolder: ObjCBool = false
+            guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
+                throw AutomationError(.script, "\(path): cannot be read", cause: error)
+            }
+            throw AutomationError(.script, "\(path): a file is needed, and this is a folder")
         }
     }
 }

@@ -61,6 +61,16 @@ struct ConsoleSessionTests {
         await bench.end()
     }
 
+    @Test func filesAreReadAsFilesAndLinesAsTheyAre() async throws {
+        let bench = try await Bench()
+        guard case .values = await bench.session.evaluate("#!/usr/bin/lua\nx = { 1, 2 }", name: "x.lua") else {
+            return #expect(Bool(false), "a file may begin so")
+        }
+        #expect(try await bench.values("#x") == [2])
+        #expect(await bench.failure("#!/usr/bin/lua")?.kind == .syntax(incomplete: false))
+        await bench.end()
+    }
+
     @Test func aCallThatWaitsIsWaitedFor() async throws {
         let bench = try await Bench()
         #expect(try await bench.values("#users.list('in')") == [1])
