@@ -27,6 +27,13 @@ struct ScriptStoreTests {
         )
     }
 
+    @Test func aStoreInsideAFileIsRefusedInTheSystemsWords() throws {
+        let error = #expect(throws: AutomationError.self) { try ScriptStore(path: "/etc/passwd/here.db") }
+        #expect(
+            error?.description
+                == "store /etc/passwd/here.db cannot be opened: it cannot be made: not a directory")
+    }
+
     @Test func valuesAreKeptByScript() throws {
         let store = try ScriptStore(path: nil)
         try store.set("1", for: "k", script: "a")

@@ -2,6 +2,7 @@
 import Dispatch
 package import Foundation
 import GRDB
+import Glibc
 import Synchronization
 
 /// What scripts keep beyond the life of the process: values by key, the history of runs, and which scripts are off.
@@ -330,12 +331,14 @@ extension ScriptStore {
     }
 
     private static func prepareFile(_ path: String) throws {
-        let files = FileManager.default
-        guard !files.fileExists(atPath: path) else { return }
+        guard !FileManager.default.fileExists(atPath: path) else { return }
         try makeFolder(URL(fileURLWithPath: path).deletingLastPathComponent())
         // Scripts may keep accounts; SQLite gives the log the permissions of this file.
-        guard files.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600]) else {
-            throw CocoaError(.fileWriteUnknown)
+        let file = Glibc.open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        guard file >= 0 else {
+            let reason = String(cString: strerror(errno)).lowercased()
+            throw AutomationError(.store, "it cannot be made: \(reason)")
         }
+        Glibc.close(file)
     }
 }
