@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
+from datagrams import measure_datagrams
 from processes import (BenchError, bare_relay, cpu_seconds, echo_server, free_ports, output, resident_kilobytes,
                        running, wait_until_listening)
 from protocols import measure_handshakes, measure_protocols
@@ -251,6 +252,7 @@ MEASURES: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "throughput": measure_throughput,
     "connections": measure_connections,
     "memory": measure_memory,
+    "datagrams": measure_datagrams,
     "protocols": measure_protocols,
     "handshakes": measure_handshakes,
     "scripts": measure_scripts,

@@ -25,7 +25,7 @@ def raise_file_limit() -> int:
 
 
 def compile_helpers(folder: pathlib.Path) -> None:
-    for name in ("echo", "clients", "relay"):
+    for name in ("echo", "clients", "relay", "datagrams"):
         output("cc", "-O2", "-Wall", "-pthread", "-o", folder / name, TOOLS / f"{name}.c")
 
 

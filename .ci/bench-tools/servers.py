@@ -44,7 +44,7 @@ def shared_sections(tunnel: int, target: int) -> dict:
 
 
 def dokodemo(tag: str, port: int, target: int) -> dict:
-    settings = {"address": "127.0.0.1", "port": target, "network": "tcp"}
+    settings = {"address": "127.0.0.1", "port": target, "network": "tcp,udp"}
     return {"tag": tag, "protocol": "dokodemo-door", "listen": "127.0.0.1", "port": port, "settings": settings}
 
 
