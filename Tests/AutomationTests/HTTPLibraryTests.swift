@@ -56,7 +56,7 @@ struct HTTPLibraryTests {
         #expect(lines[4] == "302")
     }
 
-    @Test(.timeLimit(.minutes(2))) func theTimeOutHoldsForTheBodyToo() async throws {
+    @Test(.timeLimit(.minutes(5))) func theTimeOutHoldsForTheBodyToo() async throws {
         let lines = try await Self.run(
             """
             log.info(http.get("@/silent", { timeout = "50ms" }))

@@ -97,7 +97,7 @@ import Testing
                 var times: [Double] = []
                 let began = Date()
                 // Some runs of it, and until it is told what became of one.
-                let isTold = try Wait.until(seconds: 30) {
+                let isTold = try Wait.until(seconds: 120) {
                     let sent = Date()
                     try client.send([0, 0, 0, 8, 0, 0, 0, 1])
                     _ = try client.receive(exactly: 1)
@@ -130,7 +130,7 @@ import Testing
             let missing = {
                 Self.scripts.filter { !$0.told.isEmpty && !Self.isTold($0, by: core) }.map(\.name)
             }
-            let isDone = Wait.until(seconds: 60) {
+            let isDone = Wait.until(seconds: 120) {
                 let began = Date()
                 do {
                     let client = try TCPClient(port: port, timeout: 30)

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The built executable reads its configuration again.
-@Suite(.timeLimit(.minutes(3))) struct ReloadTests {
+@Suite(.timeLimit(.minutes(5))) struct ReloadTests {
     private static let alice = UUID(uuidString: "b831381d-6324-4d53-ad4f-8cda48b30811")!
     private static let bob = UUID(uuidString: "d4a3e3a5-1a4f-4b6e-9d0c-2f6d3a3f8f11")!
 

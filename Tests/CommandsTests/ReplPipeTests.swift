@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The prompt without a terminal.
-@Suite(.timeLimit(.minutes(3))) struct ReplPipeTests {
+@Suite(.timeLimit(.minutes(5))) struct ReplPipeTests {
     @Test func linesAreRunWithoutAPrompt() async throws {
         try await offPool {
             let core = try ScriptedCore()

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The prompt as a person meets it: in a terminal, with keys.
-@Suite(.timeLimit(.minutes(3))) struct ReplTerminalTests {
+@Suite(.timeLimit(.minutes(5))) struct ReplTerminalTests {
     @Test func whatIsTypedIsEvaluatedAndShown() async throws {
         try await offPool {
             let core = try ScriptedCore()

@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(3))) struct ScriptCommandTests {
+@Suite(.timeLimit(.minutes(5))) struct ScriptCommandTests {
     private static let scripts = [
         "good": "log.info('top') every('1h', function() log.warning('ran') end, { name = 'hourly' })",
         "bad": "every('1h', function() error('boom') end)",

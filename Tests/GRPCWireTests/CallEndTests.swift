@@ -42,7 +42,7 @@ struct CallEndTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func aCancelledTaskCancelsTheHandler() async throws {
         let (started, cancelled) = (Signal(), Signal())
         try await withLoopback(hanging(started, cancelled)) { client, _, _ in
@@ -56,7 +56,7 @@ struct CallEndTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func aStreamThatIsLetGoCancelsTheHandler() async throws {
         let (started, cancelled) = (Signal(), Signal())
         try await withLoopback(hanging(started, cancelled)) { client, _, _ in
@@ -95,7 +95,7 @@ struct CallEndTests {
         Issue.record("the handler has never begun in time")
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func callsAboveTheLimitOfHandlersAreRefused() async throws {
         let (started, cancelled) = (Signal(), Signal())
         var configuration = GRPCServerConfiguration()
@@ -113,7 +113,7 @@ struct CallEndTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func shutdownWaitsForRunningCalls() async throws {
         let started = Signal()
         let goOn = Signal()
@@ -142,7 +142,7 @@ struct CallEndTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func shutdownCancelsWhatOutlivesTheGracePeriod() async throws {
         let (started, cancelled) = (Signal(), Signal())
         try await withLoopback(hanging(started, cancelled)) { client, server, _ in
@@ -155,7 +155,7 @@ struct CallEndTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func nothingOfACallOutlivesIt() async throws {
         let queues = Mutex<[Weak<InboundMessageQueue>]>([])
         let table = GRPCHandlerTable { builder in

@@ -45,7 +45,7 @@ struct RefusedStreamTests {
         return script.calls
     }
 
-    @Test(.timeLimit(.minutes(1)), arguments: [(Answer.refuse, [2]), (.goAway, [1, 1])])
+    @Test(.timeLimit(.minutes(5)), arguments: [(Answer.refuse, [2]), (.goAway, [1, 1])])
     func aRefusedCallIsMadeOnceMore(_ answer: Answer, calls: [Int]) async throws {
         let made = try await play([answer]) { client in
             let reply = try await client.unary("/a.B/C", ByteBuffer(string: "hello"))
@@ -54,7 +54,7 @@ struct RefusedStreamTests {
         #expect(made == calls)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func aCallThatIsRefusedTwiceFails() async throws {
         let made = try await play([.refuse, .refuse]) { client in
             let error = await #expect(throws: GRPCStatus.self) { try await client.unary("/a.B/C", ByteBuffer()) }
@@ -64,7 +64,7 @@ struct RefusedStreamTests {
         #expect(made == [2])
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func aCallThatTheServerHasBegunToAnswerIsNotRepeated() async throws {
         let made = try await play([.headersThenRefuse]) { client in
             await #expect(throws: GRPCStatus.self) { try await client.unary("/a.B/C", ByteBuffer()) }
@@ -72,7 +72,7 @@ struct RefusedStreamTests {
         #expect(made == [1])
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func allMessagesOfAStreamAreSentAgain() async throws {
         _ = try await play([.goAway]) { client in
             let (requests, responses) = client.streaming("/a.B/C")
@@ -85,7 +85,7 @@ struct RefusedStreamTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func aRequestThatIsTooLongToBeKeptIsNotRepeated() async throws {
         let made = try await play([.refuse]) { client in
             let request = ByteBuffer(repeating: 7, count: ClientCall.replayLimit + 1)

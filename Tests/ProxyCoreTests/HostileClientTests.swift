@@ -41,7 +41,8 @@ import XrayProtos
         let answer = try await offPool {
             let client = try TCPClient(port: stage.port, timeout: 30)
             try client.send(half)
-            return try client.receive()
+            // The end, or a reset where the time was over before the half was read.
+            return (try? client.receive()) ?? []
         }
         #expect(answer.isEmpty)
         #expect(stage.core.rejectedHandshakes.map(\.reason) == ["handshake timed out"])

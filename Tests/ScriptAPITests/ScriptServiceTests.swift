@@ -11,7 +11,7 @@ import Synchronization
 import Testing
 import XrayProtos
 
-@Suite(.timeLimit(.minutes(2))) struct ScriptServiceTests {
+@Suite(.timeLimit(.minutes(5))) struct ScriptServiceTests {
     private static let scripts = [
         "good": "log.info('top') every('1h', function() log.info('ran') end, { name = 'hourly' })",
         "bad": "every('1h', function() error('boom') end)",

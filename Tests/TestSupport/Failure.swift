@@ -9,7 +9,7 @@ package struct Failure: Error, CustomStringConvertible {
 
 /// Waiting for what another process does: asks again until it is so, for a bounded time.
 package enum Wait {
-    package static func until(seconds: Double = 20, _ condition: () throws -> Bool) rethrows -> Bool {
+    package static func until(seconds: Double = 60, _ condition: () throws -> Bool) rethrows -> Bool {
         let end = Date().addingTimeInterval(seconds)
         while Date() < end {
             if try condition() { return true }

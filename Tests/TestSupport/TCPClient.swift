@@ -5,7 +5,7 @@ package import Foundation
 package final class TCPClient {
     private let descriptor: Int32
 
-    package init(port: UInt16, timeout: Int = 10) throws {
+    package init(port: UInt16, timeout: Int = 60) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var limit = timeval(tv_sec: timeout, tv_usec: 0)
         let size = socklen_t(MemoryLayout<timeval>.size)

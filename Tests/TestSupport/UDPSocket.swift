@@ -7,7 +7,7 @@ package final class UDPSocket: @unchecked Sendable {  // the descriptor never ch
     private let descriptor: Int32
 
     /// - Parameter timeout: How long ``receive()`` waits, in seconds.
-    package init(timeout: Int = 10) throws {
+    package init(timeout: Int = 60) throws {
         descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
         var limit = timeval(tv_sec: timeout, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Which server a stranger gets at, by what OpenSSL's own client says in its handshake and behind it.
-@Suite(.timeLimit(.minutes(3))) struct FallbackByTLSTests {
+@Suite(.timeLimit(.minutes(5))) struct FallbackByTLSTests {
     private struct Visit: CustomStringConvertible {
         var name: String
         var alpn: String
