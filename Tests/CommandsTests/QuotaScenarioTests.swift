@@ -11,7 +11,8 @@ import Testing
 
     @Test func quotaScriptCutsTheUserAndNobodyElse() async throws {
         try await offPool {
-            let stage = try Stage(plan: "64KB")
+            // What the two exchanges take: the cut comes behind the last byte, not in between.
+            let stage = try Stage(plan: "71008B")
             try stage.core.start(waitingFor: stage.api)
 
             let client = try VLESSClient(proxy: stage.vless, id: Self.alice, target: stage.server.port)
@@ -33,7 +34,7 @@ import Testing
 
     @Test func whatTheScriptDidOutlivesSIGKILL() async throws {
         try await offPool {
-            let stage = try Stage(plan: "64KB")
+            let stage = try Stage(plan: "70008B")
             try stage.core.start(waitingFor: stage.api)
             let client = try VLESSClient(proxy: stage.vless, id: Self.alice, target: stage.server.port)
             try client.exchange(up: 8, down: 70_000)
