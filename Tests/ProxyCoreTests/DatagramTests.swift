@@ -55,4 +55,28 @@ import XrayProtos
         #expect(await stage.core.flowCount() == 1, "one flow for all targets of an outbound")
         await stage.stop()
     }
+
+    @Test func answersReachAClientThatHasEndedItsInput() async throws {
+        let target = try UDPSocket()
+        var policy = Xray_App_Policy_Policy()
+        policy.timeout.downlinkOnly.value = 60
+        let stage = try await CoreStage(policy: policy) { _ in
+            try CoreStage.vless([(CoreStage.alice, "alice@example.com")])
+        }
+        let id = withUnsafeBytes(of: CoreStage.alice.uuid) { Array($0) }
+        let answer = try await offPool {
+            let client = try TCPClient(port: stage.port)
+            let port = [UInt8(target.port >> 8), UInt8(target.port & 255)]
+            try client.send([0] + id + [0, 2] + port + [1, 127, 0, 0, 1] + [0, 3, 7, 8, 9])
+            let question = try target.receive()
+            client.endOutput()
+            for part in 1...20 as ClosedRange<UInt8> {
+                usleep(5_000)
+                try target.send(question.bytes + [part], to: question.port)
+            }
+            return try client.receive(exactly: 2 + 20 * 6)
+        }
+        #expect(answer == [0, 0] + (1...20).flatMap { [0, 4, 7, 8, 9, $0] as [UInt8] })
+        await stage.stop()
+    }
 }

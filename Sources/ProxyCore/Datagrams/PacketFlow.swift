@@ -59,6 +59,11 @@ final class PacketFlow {
         link.send(Packet(payload: packet.payload, peer: replacement.by))
     }
 
+    func limitIdling(to limit: TimeAmount) {
+        flow.idleLimit = limit
+        flow.lastActivity = loop.now
+    }
+
     func close() {
         guard !isClosed else { return }
         isClosed = true

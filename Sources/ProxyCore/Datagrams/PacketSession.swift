@@ -31,7 +31,10 @@ final class PacketSession: Expiring {
     private let loop: LoopContext
     private var origin: Session
     private var sniffing: SniffingSettings?
-    private let patience: TimeAmount
+    /// How long it waits for a flow.
+    private var patience: TimeAmount
+    /// Of its flows; another one when no more comes from the source.
+    private var idleLimit = PacketSession.idleLimit
     /// Takes datagrams that come back; `peer` is where they come from.
     private let deliver: (Packet) -> Void
     private var openings: [Destination: PacketOpening] = [:]
@@ -95,6 +98,16 @@ final class PacketSession: Expiring {
     func become(_ origin: Session, sniffing: SniffingSettings?) {
         self.origin = origin
         self.sniffing = sniffing
+    }
+
+    /// Nothing more comes from the source: what comes back is waited for as long as no more than `limit` passes without.
+    func endInput(_ limit: TimeAmount) {
+        guard !isClosed else { return }
+        idleLimit = limit
+        patience = limit
+        for flow in flows.values { flow.limitIdling(to: limit) }
+        guard flows.isEmpty else { return }
+        if openings.isEmpty { onIdle?() } else { waitForFlow() }
     }
 
     var hasFlows: Bool { !flows.isEmpty }
@@ -212,7 +225,7 @@ final class PacketSession: Expiring {
         isCounted: Bool = true
     ) -> PacketFlow? {
         let session = opening.session
-        let flow = services.openFlow(session, outboundTag: outbound.tag, on: loop, idleLimit: Self.idleLimit)
+        let flow = services.openFlow(session, outboundTag: outbound.tag, on: loop, idleLimit: idleLimit)
         let packets = PacketFlow(
             flow: flow, loop: loop, link: link, uplink: isCounted ? outbound.uplink : nil,
             downlink: isCounted ? outbound.downlink : nil, deliver: deliver)

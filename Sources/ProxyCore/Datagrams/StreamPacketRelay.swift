@@ -9,6 +9,7 @@ final class StreamPacketRelay {
     private let target: Destination
     private var responseHeader: ByteBuffer?
     private var session: PacketSession?
+    private let limitAfterInput: TimeAmount
     /// Called once when there is nothing more to relay, unless `close` was called: the datagrams have ended, or the client sends
     /// something else.
     var onEnd: (() -> Void)?
@@ -22,6 +23,7 @@ final class StreamPacketRelay {
         self.target = request.target
         self.responseHeader = request.responseHeader
         let level = services.policy.level(session.level)
+        limitAfterInput = .seconds(Int64(level.downlinkOnly))
         let packets = PacketSession(
             services: services, loop: loop, origin: session, sniffing: sniffing,
             patience: .seconds(Int64(level.connectionIdle))
@@ -41,6 +43,9 @@ final class StreamPacketRelay {
             leave()
         }
     }
+
+    /// The client sends no more, and may still wait for answers.
+    func inputEnded() { session?.endInput(limitAfterInput) }
 
     func close() {
         onEnd = nil

@@ -28,7 +28,7 @@ final class PacketPhase: StreamPhase {
     }
 
     func inputEnded() {
-        session.finish()
+        relay.inputEnded()
     }
 
     func connectionClosed() {
