@@ -21,6 +21,8 @@ local settings = settings {
     most = { type = "integer", min = 1, max = 10000, default = 1000, doc = "how many addresses may be blocked at a time" },
 }
 
+local words = require("lib.words")
+
 for _, network in ipairs(settings.allow) do
     if not pcall(ip.within, "0.0.0.0", network) then
         error(("settings: allow: an address or a network such as \"10.0.0.0/8\" is expected, found %q"):format(network), 0)
@@ -75,7 +77,7 @@ local function block(address, why)
     store.set("blocked/" .. address, blocked[address])
     add_rule(address)
     local closed = flows.close{ source = address }
-    log.warning(("%s is blocked for %d s: %s, %d connections closed"):format(address, settings.block, why, closed))
+    log.warning(("%s is blocked for %d s: %s, %s closed"):format(address, settings.block, why, words.count(closed, "connection")))
     events.raise("script.source_blocked", { source = address, reason = why })
 end
 

@@ -25,6 +25,7 @@ local settings = settings {
 }
 
 local suspended = require("lib.suspended").new(settings.inbounds)
+local words = require("lib.words")
 
 local limits = {}
 for email, limit in pairs(settings.limits) do limits[email:lower()] = limit end
@@ -69,15 +70,15 @@ local function act(email, address)
     if settings.action == "close" then
         local closed = flows.close{ email = email, source = address }
         if closed > 0 and not device.told then
-            log.warning(("%s is connected from more than %d addresses: %d connections from %s closed"):format(
-                email, limit, closed, address))
+            log.warning(("%s is connected from more than %d addresses: %s from %s closed"):format(
+                email, limit, words.count(closed, "connection"), address))
         end
     elseif not suspended:has(email) then
         local gone = suspended:remove(email)
         local closed = flows.close{ email = email }
         store.set("until/" .. email, time.now() + settings.ban)
-        log.warning(("%s is connected from more than %d addresses: removed from %s for %d s, %d connections closed"):format(
-            email, limit, table.concat(gone, ", "), settings.ban, closed))
+        log.warning(("%s is connected from more than %d addresses: removed from %s for %d s, %s closed"):format(
+            email, limit, table.concat(gone, ", "), settings.ban, words.count(closed, "connection")))
         devices[email] = nil
     end
     if not device.told then events.raise("script.device_limit", { email = email, devices = device.count + 1, limit = limit }) end

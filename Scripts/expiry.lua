@@ -20,6 +20,7 @@ local settings = settings {
 }
 
 local suspended = require("lib.suspended").new(settings.inbounds)
+local words = require("lib.words")
 
 -- When each user ends, by lower-case e-mail.
 local ends = {}
@@ -33,8 +34,8 @@ local function expire(user)
     local gone = suspended:remove(user.email)
     if #gone == 0 then return end
     local closed = flows.close{ email = user.email }
-    log.warning(("%s has ended at %s: removed from %s, %d connections closed"):format(
-        user.email, user.date, table.concat(gone, ", "), closed))
+    log.warning(("%s has ended at %s: removed from %s, %s closed"):format(
+        user.email, user.date, table.concat(gone, ", "), words.count(closed, "connection")))
     events.raise("script.user_expired", { email = user.email })
 end
 

@@ -10,6 +10,9 @@
 -- Other scripts are told by the events script.user_warned { email, used, plan, percent }, script.user_cut { email, used, plan } and
 -- script.user_restored { email }.
 --
+-- Who is cut comes back when a period begins, also when an operator has removed the user meanwhile, which a core answers with "not found".
+-- A plan of 0B keeps a user out for good.
+--
 -- A user takes about 1 kB of the script's memory: with more than some 40,000 users it needs a larger `limits.memory` than the usual 64 MB.
 --
 -- The core counts a user's traffic only where the configuration has `stats` and, in the policy of the user's level,
@@ -72,6 +75,7 @@ end
 local usage = {}
 for key, record in pairs(store.list("user/")) do usage[key:sub(#"user/" + 1)] = record end
 local suspended = require("lib.suspended").new(settings.inbounds)
+local words = require("lib.words")
 
 local function keep(email) store.set("user/" .. email, usage[email]) end
 
@@ -188,8 +192,8 @@ local function cut(email, record, plan, tags)
     local closed = settings.close_flows and flows.close{ email = email } or 0
     local where = #gone > 0 and "removed from " .. table.concat(gone, ", ") or "in none of the inbounds"
     local again = record.cut and "is still over" or "has used up"
-    log.warning(("%s %s the plan of %s (%s used): %s, %d connections closed"):format(
-        email, again, size_text(plan), size_text(record.used), where, closed))
+    log.warning(("%s %s the plan of %s (%s used): %s, %s closed"):format(
+        email, again, size_text(plan), size_text(record.used), where, words.count(closed, "connection")))
     if not record.cut then
         record.cut = true
         keep(email)

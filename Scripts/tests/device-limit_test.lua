@@ -19,7 +19,7 @@ test("addresses beyond the limit are closed after the grace, the first ones stay
     expect(three:is_open()):is_false()
     expect(one:is_open() and two:is_open() and other:is_open()):is_true()
     expect(limit:log()):is{
-        "[Warning] alice@example.com is connected from more than 2 addresses: 1 connections from 10.0.0.3 closed" }
+        "[Warning] alice@example.com is connected from more than 2 addresses: 1 connection from 10.0.0.3 closed" }
 end)
 
 test("who comes again without a place is closed at once", function()

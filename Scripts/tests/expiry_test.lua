@@ -19,7 +19,7 @@ test("a user ends with the last second of the day, in the zone", function()
     advance("1s")
     expect(emails()):is{ bob }
     expect(flow:is_open()):is_false()
-    expect(expiry:log()):contains("[Warning] alice@example.com has ended at 2026-03-31: removed from in, 1 connections closed")
+    expect(expiry:log()):contains("[Warning] alice@example.com has ended at 2026-03-31: removed from in, 1 connection closed")
 end)
 
 test("an end may have a time of day", function()

@@ -22,7 +22,7 @@ test("a user who has used up the plan is cut off with the byte that does it", fu
     expect(emails()):is{ bob }
     expect(flow:is_open()):is_false()
     expect(quota:log()):contains(
-        "[Warning] alice@example.com has used up the plan of 1.00 MB (1.00 MB used): removed from in, 1 connections closed")
+        "[Warning] alice@example.com has used up the plan of 1.00 MB (1.00 MB used): removed from in, 1 connection closed")
     expect((connect(alice))):is_nil()
     expect(connect(bob).outbound):is("direct")
 end)
