@@ -32,6 +32,29 @@ func swiftTests(_ name: String, _ dependencies: [Target.Dependency], resources: 
     .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
 }
 
+let fuzzed: [Target.Dependency] = [
+    "Automation", "ControlAPI", "GRPCWire", "JSONText", "LuaRuntime", "ProxyConfig", "ProxyCore", "ProxyModel",
+    "ProxyProtocols", "Routing", "Sniffing", "Telemetry", "XrayProtos", protobuf, nioCore, nioEmbedded,
+]
+
+/// The fuzz targets see what is inside of modules, as tests do, and a release has nothing for those. So they are a part of the tests,
+/// and a program of their own, under libFuzzer, for `.ci/fuzz` alone.
+let fuzzing: [Target] =
+    if Context.environment["TIDEGATE_BUILDS_FUZZER"] == nil {
+        [
+            .testTarget(
+                name: "FuzzTargetsTests", dependencies: fuzzed, path: "Tests/Fuzz", exclude: ["Runner"],
+                sources: ["Targets", "Tests"], swiftSettings: settings)
+        ]
+    } else {
+        [
+            .target(name: "FuzzTargets", dependencies: fuzzed, path: "Tests/Fuzz/Targets", swiftSettings: settings),
+            .executableTarget(
+                name: "tidegate-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Runner", swiftSettings: settings
+            ),
+        ]
+    }
+
 let package = Package(
     name: "tidegate",
     platforms: [.macOS(.v15)],
@@ -100,16 +123,6 @@ let package = Package(
 
         .target(name: "CSpawn", path: "Tests/CSpawn"),
         .target(name: "TestSupport", dependencies: ["CSpawn"], path: "Tests/TestSupport", swiftSettings: settings),
-        .target(
-            name: "FuzzTargets",
-            dependencies: [
-                "Automation", "ControlAPI", "GRPCWire", "LuaRuntime", "ProxyConfig", "ProxyCore", "ProxyModel",
-                "ProxyProtocols", "Routing", "Sniffing", "Telemetry", "XrayProtos", protobuf, nioCore, nioEmbedded,
-            ],
-            path: "Tests/Fuzz/Targets", swiftSettings: settings),
-        .executableTarget(
-            name: "tidegate-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Runner", swiftSettings: settings),
-        swiftTests("FuzzTargetsTests", ["FuzzTargets"]),
         swiftTests(
             "AutomationTests",
             [
@@ -149,5 +162,5 @@ let package = Package(
         swiftTests("SniffingTests", ["Sniffing", "TestSupport", nioCore]),
         swiftTests("TelemetryTests", ["Telemetry", "ProxyModel"]),
         swiftTests("XrayProtosTests", ["XrayProtos", "TestSupport", protobuf]),
-    ]
+    ] + fuzzing
 )
