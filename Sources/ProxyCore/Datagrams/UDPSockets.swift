@@ -30,7 +30,9 @@ enum UDPSockets {
 }
 
 /// The handler of a UDP socket, and what gives it buffers to receive into. Confined to its event loop.
-private final class DatagramReceiver: ChannelInboundHandler, RecvByteBufferAllocator, @unchecked Sendable {  // see above
+private final class DatagramReceiver: ChannelInboundHandler, RecvByteBufferAllocator,
+    @unchecked Sendable  // see above
+{
     typealias InboundIn = AddressedEnvelope<ByteBuffer>
 
     /// From so many datagrams on between two ticks of the loop, several are received at a time; what that needs is some 6 KB more.
