@@ -121,6 +121,16 @@ test("a new period brings removed users back as they were", function()
     expect(emails()):is{ bob }
 end)
 
+test("a plan of nothing keeps a user out, whatever period begins", function()
+    clock("2026-01-30 12:00", "UTC")
+    start{ window = "month", zone = "UTC", interval = "10m", plans = { [alice] = "0B" } }
+    traffic(alice, { up = 1 })
+    advance("10m")
+    expect(emails()):is{ bob }
+    advance("36h")
+    expect(emails()):is{ bob }
+end)
+
 test("periods begin where they are anchored, in their zone", function()
     local cases = {
         -- window, day, hour, zone, now, begins
