@@ -44,13 +44,7 @@ import XrayProtos
         socks.udpEnabled = true
         let client = try await CoreStage(outbound: hop.outbound(port: server.port)) { [socks] _ in socks }
         let control = try TCPClient(port: client.port)
-        let reply = try await offPool {
-            try control.send([5, 1, 0])
-            _ = try control.receive(exactly: 2)
-            try control.send([5, 3, 0, 1, 0, 0, 0, 0, 0, 0])
-            return try control.receive(exactly: 10)
-        }
-        let relay = UInt16(reply[8]) << 8 | UInt16(reply[9])
+        let relay = try await offPool { try control.associate() }
         let socket = try UDPSocket()
         for (index, echo) in echoes.enumerated() {
             let head: [UInt8] = [0, 0, 0, 1, 127, 0, 0, 1, UInt8(echo.port >> 8), UInt8(echo.port & 255)]
@@ -75,13 +69,10 @@ import XrayProtos
             [0, 0, 0, 1, 127, 0, 0, 1, UInt8(peer.port >> 8), UInt8(peer.port & 255)]
         }
         let (ports, answers) = try await offPool {
-            try control.send([5, 1, 0])
-            _ = try control.receive(exactly: 2)
-            try control.send([5, 3, 0, 1, 0, 0, 0, 0, 0, 0])
-            let reply = try control.receive(exactly: 10)
+            let relay = try control.associate()
             let socket = try UDPSocket()
             let ports = try [first, second].map { far in
-                try socket.send(head(far) + [1], to: UInt16(reply[8]) << 8 | UInt16(reply[9]))
+                try socket.send(head(far) + [1], to: relay)
                 return try far.receive().port
             }
             let answers = try [second, stranger, first].map { far in

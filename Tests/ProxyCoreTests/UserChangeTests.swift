@@ -117,13 +117,7 @@ import XrayProtos
         let server = try await CoreStage { _ in try hop.inbound() }
         let client = try await CoreStage(outbound: hop.outbound(port: server.port)) { _ in ProxyHop.socksWithUDP }
         let control = try TCPClient(port: client.port)
-        let reply = try await offPool {
-            try control.send([5, 1, 0])
-            _ = try control.receive(exactly: 2)
-            try control.send([5, 3, 0, 1, 0, 0, 0, 0, 0, 0])
-            return try control.receive(exactly: 10)
-        }
-        let relay = UInt16(reply[8]) << 8 | UInt16(reply[9])
+        let relay = try await offPool { try control.associate() }
         let socket = try UDPSocket()
         func reach(_ far: UDPSocket) async throws {
             let head: [UInt8] = [0, 0, 0, 1, 127, 0, 0, 1, UInt8(far.port >> 8), UInt8(far.port & 255)]

@@ -103,6 +103,15 @@ package final class TCPClient {
         return bytes
     }
 
+    /// Asks a SOCKS server, as its client without a password, for a port for datagrams. (RFC 1928)
+    package func associate() throws -> UInt16 {
+        try send([5, 1, 0])
+        _ = try receive(exactly: 2)
+        try send([5, 3, 0, 1, 0, 0, 0, 0, 0, 0])
+        let reply = try receive(exactly: 10)
+        return UInt16(reply[8]) << 8 | UInt16(reply[9])
+    }
+
     /// A listening socket on 127.0.0.1, on a port of the kernel's choice unless one is given.
     static func listener(on port: UInt16 = 0) throws -> (descriptor: Int32, port: UInt16) {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)

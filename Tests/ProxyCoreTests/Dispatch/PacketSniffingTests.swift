@@ -123,12 +123,9 @@ import XrayProtos
         let control = try TCPClient(port: stage.port)
         let head: [UInt8] = [0, 0, 0, 1, 127, 0, 0, 9, UInt8(server.port >> 8), UInt8(server.port & 255)]
         let answer = try await offPool {
-            try control.send([5, 1, 0])
-            _ = try control.receive(exactly: 2)
-            try control.send([5, 3, 0, 1, 0, 0, 0, 0, 0, 0])
-            let reply = try control.receive(exactly: 10)
+            let relay = try control.associate()
             let client = try UDPSocket()
-            try client.send(head + Self.initial, to: UInt16(reply[8]) << 8 | UInt16(reply[9]))
+            try client.send(head + Self.initial, to: relay)
             return try client.receive().bytes
         }
         #expect(answer == head + Self.initial)

@@ -82,11 +82,7 @@ import XrayProtos
             settings: { _ in ProxyHop.socksWithUDP })
         let (ports, answer) = try await offPool {
             let control = try TCPClient(port: client.port)
-            try control.send([5, 1, 0])
-            _ = try control.receive(exactly: 2)
-            try control.send([5, 3, 0, 1, 0, 0, 0, 0, 0, 0])
-            let reply = try control.receive(exactly: 10)
-            let relay = UInt16(reply[8]) << 8 | UInt16(reply[9])
+            let relay = try control.associate()
             let socket = try UDPSocket()
             for far in [first, second] {
                 try socket.send([0, 0, 0, 1, 127, 0, 0, 1, UInt8(far.port >> 8), UInt8(far.port & 255), 7], to: relay)

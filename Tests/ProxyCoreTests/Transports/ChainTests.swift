@@ -76,14 +76,11 @@ import XrayProtos
         let payload = [UInt8](repeating: 7, count: 1_000)
         let control = try TCPClient(port: first.port)
         try await offPool {
-            try control.send([5, 1, 0])
-            _ = try control.receive(exactly: 2)
-            try control.send([5, 3, 0, 1, 0, 0, 0, 0, 0, 0])
-            let reply = try control.receive(exactly: 10)
+            let relay = try control.associate()
             let socket = try UDPSocket()
             for echo in echoes + echoes {
                 let head: [UInt8] = [0, 0, 0, 1, 127, 0, 0, 1, UInt8(echo.port >> 8), UInt8(echo.port & 255)]
-                try socket.send(head + payload, to: UInt16(reply[8]) << 8 | UInt16(reply[9]))
+                try socket.send(head + payload, to: relay)
                 #expect(try socket.receive().bytes == head + payload)
             }
         }
